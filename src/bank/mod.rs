@@ -1,0 +1,53 @@
+//! A bank: the emotion vectors of one model, with the norms and baselines that make readings and strengths comparable.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2, Array3};
+use serde::{Deserialize, Serialize};
+
+/// Which of a bank's two sets of vectors is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VectorSet {
+    /// `vectors`: the neutral components are projected out (method.md, section 1, step 4).
+    #[default]
+    Denoised,
+    /// `raw`: as averaged from the stories.
+    Raw,
+}
+
+/// Mean and population standard deviation of h·v̂ over neutral text, both [L, E].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    pub mean: Array2<f32>,
+    pub std: Array2<f32>,
+}
+
+/// Emotion vectors of one model. `E` emotions, `L` blocks held (`blocks[l]` is the block's number in the model), width `D`.
+///
+/// An imported bank has `vectors` only; what needs more says which tensor is missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bank {
+    /// Names, in the order of every E axis.
+    pub emotions: Vec<String>,
+    /// Block numbers in the model, ascending, in the order of every L axis.
+    pub blocks: Vec<usize>,
+    /// Denoised vectors as stored, not unit length, [E, L, D].
+    pub vectors: Array3<f32>,
+    /// Vectors before denoising, [E, L, D].
+    pub raw: Option<Array3<f32>>,
+    /// Mean L2 norm of the residual over story positions, [L]. The unit of steering strength.
+    pub residual_norm: Option<Array1<f32>>,
+    /// Mean residual over neutral positions, [L, D].
+    pub neutral_mean: Option<Array2<f32>>,
+    /// Token baseline of `vectors`.
+    pub baseline: Option<Baseline>,
+    /// Answer baseline of `vectors`: the same at the token before the reply.
+    pub answer: Option<Baseline>,
+    /// Token baseline of `raw`.
+    pub raw_baseline: Option<Baseline>,
+    /// Answer baseline of `raw`.
+    pub raw_answer: Option<Baseline>,
+    /// Every `__metadata__` entry of the file, known or not.
+    pub metadata: BTreeMap<String, String>,
+}

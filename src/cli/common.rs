@@ -1,0 +1,107 @@
+//! What the subcommands share: options, opening files with progress, printing, and exit codes.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::job::{Cancel, Progress};
+
+/// Wrong usage which clap cannot see: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// The person stopped the work: exit code 130.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped")]
+pub struct Stopped;
+
+/// `--model`
+#[derive(Args, Debug, Clone)]
+pub struct ModelArg {
+    /// Model folder (config.json, tokenizer.json, *.safetensors), or the owner/name of a model in the Hugging Face cache
+    #[arg(long, value_name = "M")]
+    pub model: Option<PathBuf>,
+}
+
+/// `--bank`
+#[derive(Args, Debug, Clone)]
+pub struct BankArg {
+    /// Bank of emotion vectors (.safetensors)
+    #[arg(long, value_name = "B")]
+    pub bank: Option<PathBuf>,
+}
+
+/// Value of an option which will have a default once the program ships one; until then an error that names it.
+pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> anyhow::Result<&'a PathBuf> {
+    value.as_ref().ok_or_else(|| Usage(format!("no {what} is inside the program yet\nName one with {option}")).into())
+}
+
+/// Prints one JSON object to standard output.
+pub fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, value)?;
+    writeln!(out)?;
+    out.flush().context("standard output")
+}
+
+/// A cancel flag which Ctrl-C sets. A second Ctrl-C ends the program at once.
+pub fn cancel_on_ctrl_c() -> Cancel {
+    let cancel = Cancel::new();
+    let flag = cancel.clone();
+    // Fails only if a handler is there already, and that one serves.
+    let _ = ctrlc::set_handler(move || {
+        if flag.is_cancelled() {
+            std::process::exit(130);
+        }
+        flag.cancel();
+    });
+    cancel
+}
+
+/// A progress sink for the terminal: one line which rewrites itself, or a line per tenth where standard error is a file.
+pub fn progress_on_stderr() -> impl FnMut(Progress) {
+    let terminal = std::io::stderr().is_terminal();
+    let mut shown = String::new();
+    move |progress| {
+        let percent = (progress.done * 100).checked_div(progress.total);
+        let left = progress.left.map_or(String::new(), |left| {
+            let secs = left.as_secs();
+            format!(", {}:{:02} left", secs / 60, secs % 60)
+        });
+        let line = match percent {
+            Some(percent) if terminal => format!("{}: {percent} %{left}", progress.note),
+            Some(percent) => format!("{}: {} %", progress.note, percent / 10 * 10),
+            None => progress.note.clone(),
+        };
+        if line == shown {
+            return;
+        }
+        if terminal {
+            let end = if progress.total > 0 && progress.done >= progress.total { "\n" } else { "" };
+            eprint!("\r\x1b[K{line}{end}");
+        } else {
+            eprintln!("{line}");
+        }
+        shown = line;
+    }
+}
+
+/// Prints the error and picks the exit code.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    if error.is::<Stopped>() {
+        eprintln!("\nstopped");
+        return ExitCode::from(130);
+    }
+    let closed_pipe = error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if closed_pipe {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}

@@ -1,0 +1,16 @@
+//! Circumplex: see and steer the emotion vectors inside a language model on your own machine.
+//!
+//! The library does everything; the window (`app`) and the terminal (`cli`) are two thin fronts on the same functions.
+//! ARCHITECTURE.md at the root has the map of the modules and the invariants which a test holds.
+
+pub mod app;
+pub mod bank;
+pub mod cli;
+pub mod emotion;
+pub mod engine;
+pub mod figure;
+pub mod geometry;
+pub mod job;
+pub mod model;
+pub mod reading;
+pub mod steering;
