@@ -1,1 +1,3 @@
-//! figure
+//! Pictures without a window.
+
+pub mod raster;
