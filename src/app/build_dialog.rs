@@ -7,7 +7,7 @@ use egui::{Context, DragValue, Ui};
 use super::Command;
 use super::picker::Pick;
 use super::theme::{self, PAD};
-use super::widgets::{PathAction, caption_ui, path_ui, primary_button};
+use super::widgets::{PathAction, caption_ui, path_ui, primary_button_ui};
 use crate::engine::BuildRequest;
 
 /// What has been typed so far.
@@ -53,7 +53,8 @@ impl BuildDraft {
 pub fn build_dialog_ui(ctx: &Context, draft: &mut Option<BuildDraft>, out: &mut Vec<Command>) {
     let Some(build) = draft else { return };
     let mut close = false;
-    let modal = egui::Modal::new(egui::Id::unique("build dialog")).show(ctx, |ui| {
+    let frame = egui::Frame::popup(&ctx.global_style()).inner_margin(egui::Margin::same(18));
+    let modal = egui::Modal::new(egui::Id::unique("build dialog")).frame(frame).show(ctx, |ui| {
         ui.set_width(520.0);
         close = fields_ui(ui, build, out);
     });
@@ -98,12 +99,12 @@ fn fields_ui(ui: &mut Ui, build: &mut BuildDraft, out: &mut Vec<Command>) -> boo
     let mut close = false;
     ui.horizontal(|ui| {
         let ready = build.request().is_some();
-        let response =
-            ui.add_enabled(ready, primary_button(ui, "Build")).on_disabled_hover_text("Fill in the three paths first");
+        let response = primary_button_ui(ui, "Build", ready, egui::vec2(90.0, 28.0))
+            .on_disabled_hover_text("Fill in the three paths first");
         if response.clicked() {
             out.push(Command::Build(build.clone()));
         }
-        close = ui.button("Cancel").clicked();
+        close = ui.add_sized([90.0, 28.0], egui::Button::new("Cancel")).clicked();
     });
     close
 }

@@ -40,16 +40,16 @@ pub fn map_ui(ui: &mut Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Ve
             return;
         }
         None => {
-            advice_ui(ui, "No bank is open", "The map shows how its emotion vectors lie to one another");
+            advice_ui(ui, "No bank is open", "Open, import or build one below the conversation");
             return;
         }
     };
     let [x, y] = &map.axes;
-    caption_line_ui(ui, format!("⬆ {}", axis_text(y, &map))).on_hover_text(AXIS_HELP);
+    caption_line_ui(ui, format!("↑ {}", axis_text(y, &map))).on_hover_text(AXIS_HELP);
     let legend = legend_height(view.settings.map_colour);
     let height = (ui.available_height() - legend - 24.0).max(80.0);
     plot_ui(ui, view, &map, height, menu, out);
-    caption_line_ui(ui, format!("➡ {}", axis_text(x, &map))).on_hover_text(AXIS_HELP);
+    caption_line_ui(ui, format!("→ {}", axis_text(x, &map))).on_hover_text(AXIS_HELP);
     legend_ui(ui, view.settings.map_colour, &map);
     menu_ui(ui, view, menu, out);
 }
@@ -183,7 +183,7 @@ fn labels_ui(ui: &Ui, view: &View, map: &Map, rect: Rect, transform: &PlotTransf
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     for pin in &session.pins {
         if let Some(point) = map.points.get(pin.emotion) {
-            painter.circle_stroke(screen(transform, point), 7.0, Stroke::new(2.0, theme::pin(pin.colour)));
+            painter.circle_stroke(screen(transform, point), 7.0, Stroke::new(2.0, theme::pin(palette, pin.colour)));
         }
     }
     let mut wanted: Vec<usize> = session.hovered_emotion.into_iter().collect();
@@ -323,6 +323,7 @@ fn clusters_ui(ui: &mut Ui, map: &Map) {
     let clusters = map.points.iter().map(|point| point.cluster + 1).max().unwrap_or(0);
     let column = (ui.available_width() - 8.0) / 4.0;
     ui.spacing_mut().item_spacing = vec2(0.0, 1.0);
+    ui.spacing_mut().interact_size.y = 17.0;
     let names: Vec<(usize, &str)> =
         (0..clusters).filter_map(|cluster| Some((cluster, central_word(map, cluster)?))).collect();
     for row in names.chunks(4) {
