@@ -1,6 +1,11 @@
 //! The thread that owns a model. The window and the tests talk to it through [`Handle`]: requests go in, events come out, and the
 //! newest steering lies in a slot which the running reply reads before every token.
 
+mod handle;
+mod thread;
+
+pub use handle::{Handle, Order, Script, SteeringSlot, scripted, start};
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

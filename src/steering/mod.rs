@@ -41,7 +41,7 @@ pub struct Term {
 }
 
 /// What the user asks for. Emotions add up, and pushes at several blocks accumulate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Steering {
     pub terms: Vec<Term>,
     /// `None`: the bank's default range.
