@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::job::{Cancel, Progress};
+use crate::model::Model;
 
 /// Wrong usage which clap cannot see: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,17 @@ pub struct BankArg {
 /// Value of an option which will have a default once the program ships one; until then an error that names it.
 pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> anyhow::Result<&'a PathBuf> {
     value.as_ref().ok_or_else(|| Usage(format!("no {what} is inside the program yet\nName one with {option}")).into())
+}
+
+/// Opens the model of `--model`, with progress on standard error.
+pub fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
+    let path = required(&arg.model, "--model", "model")?;
+    Model::open(path, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
+}
+
+/// The error of stopped work is its stop.
+pub fn stopped_or(error: impl Into<anyhow::Error>, cancel: &Cancel) -> anyhow::Error {
+    if cancel.is_cancelled() { Stopped.into() } else { error.into() }
 }
 
 /// Prints one JSON object to standard output.

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::thread::{Outlet, serve};
 use super::{Event, Request};
 use crate::job::Cancel;
 use crate::steering::Steering;
@@ -22,19 +23,17 @@ impl SteeringSlot {
     }
 }
 
-/// The cancel flag of the work under way. A request gets its flag when it is sent, so that Stop also reaches one still in the queue.
-#[derive(Clone, Debug, Default)]
-struct Current(Arc<Mutex<Cancel>>);
+/// The flag of all that was asked for since the last stop, so that Stop also reaches requests still in the queue.
+#[derive(Debug, Default)]
+struct Outstanding(Mutex<Cancel>);
 
-impl Current {
-    fn renew(&self) -> Cancel {
-        let fresh = Cancel::new();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fresh.clone();
-        fresh
+impl Outstanding {
+    fn flag(&self) -> Cancel {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn cancel(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
     }
 }
 
@@ -46,7 +45,7 @@ pub struct Handle {
     orders: Sender<Order>,
     events: Receiver<Event>,
     steering: SteeringSlot,
-    current: Current,
+    outstanding: Outstanding,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -54,7 +53,7 @@ impl Handle {
     /// Asks for something. Never waits: requests are few and served in order.
     pub fn send(&self, request: Request) {
         // An engine that is gone has said why in its last event.
-        let _ = self.orders.send((request, self.current.renew()));
+        let _ = self.orders.send((request, self.outstanding.flag()));
     }
 
     /// Takes the events that are there.
@@ -75,9 +74,9 @@ impl Handle {
         self.steering.set(steering);
     }
 
-    /// Stops the work asked for last.
+    /// Stops the work under way and all that was asked for so far.
     pub fn stop(&self) {
-        self.current.cancel();
+        self.outstanding.cancel();
     }
 }
 
@@ -97,12 +96,14 @@ impl Drop for Handle {
 /// # Errors
 /// When the system refuses a thread.
 pub fn start(wake: impl Fn() + Send + Sync + 'static) -> std::io::Result<Handle> {
-    let (handle, script) = scripted();
+    let (mut handle, script) = scripted();
     let Script { requests, events, steering } = script;
-    let thread = std::thread::Builder::new().name("engine".into()).stack_size(16 << 20).spawn(move || {
-        super::thread::serve(&requests, &super::thread::Outlet::new(events, Box::new(wake)), &steering)
-    })?;
-    Ok(Handle { thread: Some(thread), ..handle })
+    let thread = std::thread::Builder::new()
+        .name("engine".into())
+        .stack_size(16 << 20)
+        .spawn(move || serve(&requests, &Outlet::new(events, Arc::new(wake)), &steering))?;
+    handle.thread = Some(thread);
+    Ok(handle)
 }
 
 /// The engine's end of a [`Handle`], for a test which plays the engine.
@@ -121,7 +122,7 @@ pub fn scripted() -> (Handle, Script) {
         orders: order_tx,
         events: event_rx,
         steering: steering.clone(),
-        current: Current::default(),
+        outstanding: Outstanding::default(),
         thread: None,
     };
     (handle, Script { requests: order_rx, events: event_tx, steering })
@@ -145,13 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn stop_reaches_the_request_sent_last() {
+    fn stop_reaches_what_was_sent_before_it_only() {
         let (handle, script) = scripted();
         handle.send(Request::OpenModel(PathBuf::from("a")));
         handle.send(Request::OpenModel(PathBuf::from("b")));
         handle.stop();
+        handle.send(Request::OpenModel(PathBuf::from("c")));
         let flags: Vec<bool> = script.requests.try_iter().map(|(_, cancel)| cancel.is_cancelled()).collect();
-        assert_eq!(flags, [false, true]);
+        assert_eq!(flags, [true, true, false]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The thread that owns a model. The window and the tests talk to it through [`Handle`]: requests go in, events come out, and the
 //! newest steering lies in a slot which the running reply reads before every token.
 
+mod generate;
 mod handle;
 mod thread;
 
+pub use generate::{Plan, Reply, Steered, Step, generate};
 pub use handle::{Handle, Order, Script, SteeringSlot, scripted, start};
 
 use std::path::PathBuf;
@@ -122,7 +124,7 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct RunTokens {
     pub run: RunId,
-    /// Tokens to append to the text shown.
+    /// Tokens to append to the text shown: those of the rows of `residual` which are new.
     pub tokens: Vec<TokenText>,
     /// Length of the prompt; the about-to-answer token is the one before it.
     pub prompt_tokens: usize,
