@@ -176,8 +176,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn reply(&mut self, steered: &Steered) -> anyhow::Result<(Reply, Vec<Token>)> {
-        let plan =
-            Plan { prompt: self.prompt, max_tokens: self.max_tokens, sampling: self.sampling, residuals: false };
+        let plan = Plan { prompt: self.prompt, max_tokens: self.max_tokens, sampling: self.sampling, residuals: false };
         let mut stream = self.model.text_stream();
         let mut tokens = Vec::new();
         let reply = generate(self.model, &plan, &mut || steered.clone(), &self.cancel, &mut |step| {

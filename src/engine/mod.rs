@@ -55,6 +55,8 @@ pub struct RunRequest {
     pub chat: bool,
     pub max_tokens: usize,
     pub sampling: Sampling,
+    /// Most tokens a second, so that a class can follow a fast model; none: as fast as it goes.
+    pub pace: Option<f64>,
 }
 
 /// How the next token is chosen. Temperature 0 takes the most likely one.

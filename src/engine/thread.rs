@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::generate::{Plan, Steered, Step, generate};
 use super::{BuildRequest, Event, Order, Request, RunRequest, RunSummary, RunTokens, SteeringSlot, TokenText, Work};
@@ -171,7 +171,13 @@ impl Engine<'_> {
         let plan =
             Plan { prompt: &prompt, max_tokens: request.max_tokens, sampling: request.sampling, residuals: true };
         let started = Instant::now();
-        let reply = generate(model, &plan, &mut || steering.newest(), cancel, &mut |step| report.step(step))?;
+        let reply = generate(model, &plan, &mut || steering.newest(), cancel, &mut |step| {
+            let read = matches!(step, Step::Read { .. });
+            report.step(step);
+            if let (true, Some(pace)) = (read, request.pace) {
+                wait(1.0 / pace, cancel);
+            }
+        })?;
         let secs = started.elapsed().as_secs_f64();
         self.out.tell(Event::RunEnded(RunSummary {
             run: request.run,
@@ -182,6 +188,19 @@ impl Engine<'_> {
             cancelled: reply.cancelled,
         }));
         Ok(())
+    }
+}
+
+/// Sleeps this many seconds (a minute at most), but wakes soon after a cancel.
+fn wait(secs: f64, cancel: &Cancel) {
+    const SLICE: Duration = Duration::from_millis(20);
+    let until = Instant::now() + Duration::from_secs_f64(if secs.is_finite() { secs.clamp(0.0, 60.0) } else { 0.0 });
+    while !cancel.is_cancelled() {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(SLICE));
     }
 }
 
