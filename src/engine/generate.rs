@@ -71,13 +71,13 @@ pub fn generate(
     cancel: &Cancel,
     on: &mut dyn FnMut(Step),
 ) -> Result<Reply, ModelError> {
-    let mut sampler = Sampler::new(plan.sampling);
+    let mut sampler = Sampler::new(plan.sampling.temperature, plan.sampling.top_p, plan.sampling.seed);
     let mut cache = model.new_cache();
     let mut text = plan.prompt.to_vec();
     let mut tally = PushTally::default();
     let mut now = steered();
 
-    let mut read = |tokens: &[u32], first: usize, now: &Steered, cache: &mut model::Cache, on: &mut dyn FnMut(Step)| {
+    let read = |tokens: &[u32], first: usize, now: &Steered, cache: &mut model::Cache, on: &mut dyn FnMut(Step)| {
         let tap = Tap {
             push: Some((&*now.push, now.scope.positions(plan.prompt.len()))),
             residual: plan.residuals,

@@ -3,6 +3,7 @@
 
 mod generate;
 mod handle;
+mod source;
 mod thread;
 
 pub use generate::{Plan, Reply, Steered, Step, generate};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use crate::bank::Bank;
+use crate::bank::{Bank, Report};
 use crate::job::Progress;
 use crate::model::ModelInfo;
 
@@ -103,10 +104,17 @@ pub enum Event {
     BankOpened {
         bank: Arc<Bank>,
         path: PathBuf,
-        caveat: Option<String>,
     },
-    /// Tokens entered the run: the whole prompt first, then the reply one by one. `residual` [L, t, D] belongs to the tokens which
-    /// have been through the model: the last sampled token follows with the next event, or never if the reply ended there.
+    /// What readings with the open bank should be taken with. The same two lines as `Failed`.
+    BankCaveat(String),
+    /// The open bank does not fit the model just opened, and was closed. The same two lines as `Failed`.
+    BankClosed {
+        message: String,
+    },
+    /// A bank was built: what was read and what skipped. `BankOpened` follows.
+    Built(Report),
+    /// Tokens went through the model: the whole prompt first, then the reply one by one; after a change *from the start* the whole
+    /// text again, with no new tokens.
     Tokens(RunTokens),
     /// The steering changed at this position of the run (`FromHere`), or the whole run was read again (`FromStart`).
     Resteered {

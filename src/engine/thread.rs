@@ -45,8 +45,14 @@ impl<E: std::error::Error> From<E> for End {
     }
 }
 
+/// A model and where it came from.
+struct Open {
+    model: Model,
+    path: PathBuf,
+}
+
 struct Engine<'a> {
-    model: Option<Model>,
+    open: Option<Open>,
     bank: Option<Arc<Bank>>,
     out: &'a Outlet,
     steering: &'a SteeringSlot,
@@ -54,7 +60,7 @@ struct Engine<'a> {
 
 /// Serves requests in order until `Quit` or until the handle is gone.
 pub fn serve(orders: &Receiver<Order>, out: &Outlet, steering: &SteeringSlot) {
-    let mut engine = Engine { model: None, bank: None, out, steering };
+    let mut engine = Engine { open: None, bank: None, out, steering };
     for (request, cancel) in orders {
         let work = match request {
             Request::Quit => return,
@@ -94,14 +100,14 @@ impl Engine<'_> {
     fn open_model(&mut self, path: PathBuf, cancel: &Cancel) -> Result<(), End> {
         let model =
             Model::open(&path, cancel, &mut |progress| self.out.tell(Event::Progress(Work::OpeningModel, progress)))?;
-        self.out.tell(Event::ModelOpened { info: Arc::new(model.info().clone()), path });
+        self.out.tell(Event::ModelOpened { info: Arc::new(model.info().clone()), path: path.clone() });
         if let Some(bank) = self.bank.take() {
             match bank.check_fits(model.info().width, model.info().blocks) {
                 Ok(()) => self.bank = Some(bank),
                 Err(error) => self.out.tell(Event::BankClosed { message: error.to_string() }),
             }
         }
-        self.model = Some(model);
+        self.open = Some(Open { model, path });
         self.check_origin();
         Ok(())
     }
@@ -112,7 +118,7 @@ impl Engine<'_> {
         } else {
             Bank::open(&path)?
         };
-        if let Some(model) = &self.model {
+        if let Some(Open { model, .. }) = &self.open {
             bank.check_fits(model.info().width, model.info().blocks)?;
         }
         let bank = Arc::new(bank);
@@ -124,10 +130,9 @@ impl Engine<'_> {
 
     /// Compares the bank's `model_sha256` with the open model's weights on a thread of its own: hashing takes seconds.
     fn check_origin(&self) {
-        let (Some(model), Some(bank)) = (&self.model, &self.bank) else { return };
+        let (Some(open), Some(bank)) = (&self.open, &self.bank) else { return };
         let Some(expected) = bank.metadata.get("model_sha256").cloned() else { return };
-        let (folder, built_for, out) =
-            (model.folder().to_owned(), bank.metadata.get("model").cloned(), self.out.clone());
+        let (folder, built_for, out) = (open.path.clone(), bank.metadata.get("model").cloned(), self.out.clone());
         let check = move || {
             if Model::weights_sha256(&folder).is_ok_and(|actual| actual != expected) {
                 let built_for = built_for.unwrap_or_else(|| "another model".into());
@@ -142,22 +147,23 @@ impl Engine<'_> {
     }
 
     fn build(&mut self, request: &BuildRequest, cancel: &Cancel) -> Result<(), End> {
-        let model = self.model.as_ref().ok_or_else(no_model)?;
+        let Open { model, path } = self.open.as_ref().ok_or_else(no_model)?;
         let recipe = Recipe {
             stories: request.stories.clone(),
             neutral: request.neutral.clone(),
             start_token: request.start_token,
             variance: request.variance,
-            model_sha256: Model::weights_sha256(model.folder())?,
+            model_sha256: Model::weights_sha256(path)?,
+            license: String::new(),
         };
         let mut progress = |progress| self.out.tell(Event::Progress(Work::Building, progress));
         let report = bank::build(model, &recipe, &request.out, request.resume, cancel, &mut progress)?;
-        self.out.tell(Event::Built(report.to_string()));
+        self.out.tell(Event::Built(report));
         self.open_bank(request.out.clone())
     }
 
     fn run(&self, request: &RunRequest, cancel: &Cancel) -> Result<(), End> {
-        let model = self.model.as_ref().ok_or_else(no_model)?;
+        let Open { model, .. } = self.open.as_ref().ok_or_else(no_model)?;
         let prompt = if request.chat {
             model.encode_chat(&[Message::user(&request.prompt)])?
         } else {
@@ -232,7 +238,8 @@ impl<'a> CurrentSteering<'a> {
             return Ok(());
         }
         self.seen = newest;
-        let (Some(steering), Some(bank), Some(model)) = (&self.seen, &self.engine.bank, &self.engine.model) else {
+        let (Some(steering), Some(bank), Some(Open { model, .. })) = (&self.seen, &self.engine.bank, &self.engine.open)
+        else {
             return Ok(());
         };
         let push = steering::resolve(steering, bank, bank.default_vectors(), model.info().blocks)?;

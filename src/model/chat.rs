@@ -28,6 +28,13 @@ pub struct Message {
     pub content: String,
 }
 
+impl Message {
+    /// A turn of the person.
+    pub fn user(content: &str) -> Self {
+        Self { role: Role::User, content: content.to_owned() }
+    }
+}
+
 /// A model's chat template and the special tokens it may name.
 pub(super) struct Chat {
     template: Option<(String, PathBuf)>,
