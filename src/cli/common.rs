@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
 
 /// Wrong usage which clap cannot see: exit code 2.
@@ -38,6 +39,11 @@ pub struct BankArg {
 /// Value of an option which will have a default once the program ships one; until then an error that names it.
 pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> anyhow::Result<&'a PathBuf> {
     value.as_ref().ok_or_else(|| Usage(format!("no {what} is inside the program yet\nName one with {option}")).into())
+}
+
+/// Opens the bank of `--bank`.
+pub fn open_bank(arg: &BankArg) -> anyhow::Result<Bank> {
+    Ok(Bank::open(required(&arg.bank, "--bank", "bank")?)?)
 }
 
 /// Prints one JSON object to standard output.
