@@ -13,7 +13,7 @@ use circumplex::model::Model;
 use circumplex::steering::{BlockRange, ChangeRule, Scope, Steering, Term, resolve};
 use support::{bank_for, open, tiny};
 
-const MODEL: &str = "llama-gqa-tied";
+const MODEL: &str = "llama-tied";
 const PROMPT: [u32; 5] = [1, 5, 9, 17, 4];
 const SAMPLING: Sampling = Sampling { temperature: 0.8, top_p: 0.9, seed: 3 };
 

@@ -8,9 +8,10 @@ use clap::{ArgGroup, Args};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
-use super::common::{ModelArg, Stopped, cancel_on_ctrl_c, progress_on_stderr, required};
+use super::common::{BankArg, ModelArg, SteerArgs, Stopped, cancel_on_ctrl_c, open_model};
 use crate::job::Cancel;
-use crate::model::{Logits, Message, Model, ModelError, Pass, Role, Tap};
+use crate::model::{Logits, Message, Model, Pass, Tap};
+use crate::steering::Scope;
 
 /// Write the residuals and logits of a text to a file
 ///
@@ -32,6 +33,13 @@ pub struct DumpArgs {
     /// Run token by token through the cache
     #[arg(long)]
     cached: bool,
+    #[command(flatten)]
+    bank: BankArg,
+    #[command(flatten)]
+    steer: SteerArgs,
+    /// Seed of the direction of `random`
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
     /// File to write (.safetensors)
     #[arg(long, value_name = "F")]
     out: PathBuf,
@@ -41,25 +49,17 @@ pub fn run(args: &DumpArgs) -> anyhow::Result<()> {
     let cancel = cancel_on_ctrl_c();
     let model = open_model(&args.model, &cancel)?;
     let tokens = tokens(&model, args)?;
-    let tap = Tap { push: None, residual: true, logits: Logits::All };
+    let push = args.steer.push(&args.bank, model.info(), args.seed)?;
+    let everywhere = Scope::Both.positions(tokens.len());
+    let tap = Tap { push: Some((&push, everywhere)), residual: true, logits: Logits::All };
     let step = if args.cached { 1 } else { tokens.len() };
     let passes = run_in_steps(&model, &tokens, step, &tap, &cancel)?;
     write(&args.out, &tokens, &passes)
 }
 
-/// Opens the model of `--model`, with progress on standard error.
-pub(super) fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
-    let path = required(&arg.model, "--model", "model")?;
-    Model::open(path, cancel, &mut progress_on_stderr()).map_err(stopped_or_failed)
-}
-
-fn stopped_or_failed(error: ModelError) -> anyhow::Error {
-    if error.is_cancelled() { Stopped.into() } else { error.into() }
-}
-
 fn tokens(model: &Model, args: &DumpArgs) -> anyhow::Result<Vec<u32>> {
     let tokens = match (&args.text, &args.tokens) {
-        (Some(text), _) if args.chat => model.encode_chat(&[Message { role: Role::User, content: text.clone() }])?,
+        (Some(text), _) if args.chat => model.encode_chat(&[Message::user(text)])?,
         (Some(text), _) => model.encode(text)?,
         (None, Some(tokens)) => return Ok(tokens.clone()),
         (None, None) => Vec::new(),

@@ -4,12 +4,11 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::common::{BankArg, ModelArg, Stopped, cancel_on_ctrl_c, open_model, print_json, required};
-use crate::bank::{Bank, VectorSet};
+use super::common::{BankArg, ModelArg, SteerArgs, Stopped, cancel_on_ctrl_c, open_model, print_json};
 use crate::engine::{Plan, Reply, Sampling, Steered, generate};
 use crate::job::Cancel;
 use crate::model::{Message, Model};
-use crate::steering::{self, BlockRange, ChangeRule, Push, Scope, Steering};
+use crate::steering::{ChangeRule, Scope};
 
 /// Continue a prompt, steered or not
 #[derive(Args, Debug)]
@@ -49,39 +48,6 @@ pub struct GenerateArgs {
     json: bool,
 }
 
-/// Steering as `generate` and `dump` take it.
-#[derive(Args, Debug)]
-pub struct SteerArgs {
-    /// Push an emotion, or `random`, by S residual norms (without S by the bank's default); may be repeated
-    #[arg(long, value_name = "NAME[=S]")]
-    steer: Vec<String>,
-    /// Blocks to push at, as in 3-5; the bank's default without it
-    #[arg(long, value_name = "A-B", value_parser = steering::parse_blocks)]
-    blocks: Option<BlockRange>,
-}
-
-impl SteerArgs {
-    /// Whether anything is to be steered, so that a bank is needed.
-    pub fn wanted(&self) -> bool {
-        !self.steer.is_empty()
-    }
-
-    /// The vectors to add.
-    ///
-    /// # Errors
-    /// A bad term, or what [`steering::resolve`] reports.
-    pub fn push(&self, bank: &Bank, set: VectorSet, model_blocks: usize, seed: u64) -> anyhow::Result<Push> {
-        let terms = self
-            .steer
-            .iter()
-            .map(|term| steering::parse_term(term, bank.default_strength()))
-            .collect::<Result<_, _>>()
-            .map_err(super::common::Usage)?;
-        let steering = Steering { terms, blocks: self.blocks, seed, ..Steering::default() };
-        Ok(steering::resolve(&steering, bank, set, model_blocks)?)
-    }
-}
-
 #[derive(Serialize)]
 struct Output {
     prompt_tokens: usize,
@@ -114,27 +80,21 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     let prompt =
         if args.chat { model.encode_chat(&[Message::user(&args.prompt)])? } else { model.encode(&args.prompt)? };
     model.check_text(&prompt)?;
-    let push = if args.steer.wanted() {
-        let bank = Bank::open(required(&args.bank.bank, "--bank", "bank")?)?;
-        bank.check_fits(model.info().width, model.info().blocks)?;
-        args.steer.push(&bank, bank.default_vectors(), model.info().blocks, args.seed)?
-    } else {
-        Push::default()
-    };
+    let push = args.steer.push(&args.bank, model.info(), args.seed)?;
 
     let mut session = Session { model: &model, prompt: &prompt, max_tokens: args.max_tokens, sampling, cancel };
     let steered = Steered { push: push.into(), scope: args.scope, change: ChangeRule::default() };
     let (reply, tokens) = session.reply(&steered)?;
     let baseline = if args.compare {
-        let (unsteered, tokens) = session.reply(&Steered::none())?;
-        Some(Baseline { tokens, text: model.decode(&unsteered.ids) })
+        let (_, tokens) = session.reply(&Steered::none())?;
+        Some(Baseline { text: text_of(&tokens), tokens })
     } else {
         None
     };
     let output = Output {
         prompt_tokens: prompt.len(),
+        text: text_of(&tokens),
         tokens,
-        text: model.decode(&reply.ids),
         steered_tokens: reply.tally.tokens,
         mean_push: reply.tally.mean(),
         baseline,
@@ -154,6 +114,10 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<()> {
         println!("\nWithout steering, from the same seed:\n{}", baseline.text.trim_end());
     }
     Ok(())
+}
+
+fn text_of(tokens: &[Token]) -> String {
+    tokens.iter().map(|token| token.text.as_str()).collect()
 }
 
 fn check_sampling(sampling: &Sampling) -> anyhow::Result<()> {

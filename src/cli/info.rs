@@ -2,8 +2,7 @@
 
 use clap::Args;
 
-use super::common::{ModelArg, cancel_on_ctrl_c, print_json};
-use super::dump::open_model;
+use super::common::{ModelArg, cancel_on_ctrl_c, open_model, print_json};
 use crate::model::ModelInfo;
 
 /// Show what a model is

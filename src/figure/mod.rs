@@ -1,1 +1,4 @@
-//! figure
+//! Pictures and tables without a window.
+
+pub mod csv;
+pub mod svg;
