@@ -12,7 +12,7 @@ use egui_kittest::SnapshotResults;
 use egui_kittest::kittest::Queryable as _;
 use window_support::{Stage, stage};
 
-const SIZE: [f32; 2] = [1280.0, 800.0];
+const SIZE: [f32; 2] = [1080.0, 700.0];
 
 /// Plays `play` in both themes and compares the pictures.
 #[track_caller]

@@ -81,6 +81,7 @@ impl App {
         }
 
         let card = widgets::card(ui);
+        let width = ui.available_width();
         if view.session.model.is_none() && view.session.bank.is_none() {
             let whole = Frame::NONE.inner_margin(Margin::same(GUTTER as i8));
             egui::CentralPanel::default().frame(whole).show(ui, |ui| {
@@ -91,19 +92,21 @@ impl App {
         }
         let side = Frame::NONE.inner_margin(Margin::same(GUTTER as i8));
         let below = card.outer_margin(Margin { top: GUTTER as i8, ..Margin::ZERO });
-        Panel::left("left").default_size(304.0).size_range(240.0..=420.0).frame(side).show_separator_line(false).show(
-            ui,
-            |ui| {
+        Panel::left("left")
+            .default_size(width * 0.21)
+            .size_range(240.0..=420.0)
+            .frame(side)
+            .show_separator_line(false)
+            .show(ui, |ui| {
                 Panel::bottom("steering").resizable(false).show_separator_line(false).frame(below).show(ui, |ui| {
                     steering::steering_ui(ui, &view, out);
                 });
                 egui::CentralPanel::default().frame(card).show(ui, |ui| {
                     emotions::emotions_ui(ui, &view, &mut drafts.search, &mut drafts.focus, out);
                 });
-            },
-        );
+            });
         Panel::right("right")
-            .default_size(400.0)
+            .default_size(width * 0.28)
             .size_range(300.0..=700.0)
             .frame(side)
             .show_separator_line(false)

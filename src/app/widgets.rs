@@ -172,7 +172,7 @@ pub fn path_ui(ui: &mut Ui, name: &str, hint: &str, path: &mut String) -> PathAc
         let size = vec2((ui.available_width() - 90.0 - GAP).max(120.0), 28.0);
         let field = egui::TextEdit::singleline(path)
             .hint_text(hint.to_owned())
-            .vertical_align(egui::Align::Center)
+            .align(Align2::LEFT_CENTER)
             .margin(Margin::symmetric(8, 4));
         let field = ui.add_sized(size, field).accessible_name(name.to_owned());
         if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) && !path.trim().is_empty() {

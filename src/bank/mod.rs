@@ -1,6 +1,21 @@
 //! A bank: the emotion vectors of one model, with the norms and baselines that make readings and strengths comparable.
 
+mod error;
+mod file;
+mod import;
+mod lookup;
+mod recipe;
+mod tensors;
+
+pub use error::BankError;
+pub use file::{FORMAT, IMPORT, VERSION};
+pub use import::{ImportReport, import};
+pub use lookup::parse_range;
+pub use recipe::{BadLines, Recipe, Report, ResidualSource, SourceError, build};
+
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use ndarray::{Array1, Array2, Array3};
 use serde::{Deserialize, Serialize};
@@ -14,6 +29,27 @@ pub enum VectorSet {
     Denoised,
     /// `raw`: as averaged from the stories.
     Raw,
+}
+
+impl fmt::Display for VectorSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Denoised => "denoised",
+            Self::Raw => "raw",
+        })
+    }
+}
+
+impl FromStr for VectorSet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "denoised" => Ok(Self::Denoised),
+            "raw" => Ok(Self::Raw),
+            _ => Err(format!("{text:?} is neither \"denoised\" nor \"raw\"")),
+        }
+    }
 }
 
 /// Mean and population standard deviation of h·v̂ over neutral text, both [L, E].

@@ -7,7 +7,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
+use crate::model::{Model, ModelInfo};
+use crate::steering::{self, BlockRange, Push, Steering};
 
 /// Wrong usage which clap cannot see: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +38,54 @@ pub struct BankArg {
     pub bank: Option<PathBuf>,
 }
 
+/// Steering as `generate` and `dump` take it.
+#[derive(Args, Debug)]
+pub struct SteerArgs {
+    /// Push an emotion, or `random`, by S residual norms (without S by the bank's default); may be repeated
+    #[arg(long, value_name = "NAME[=S]")]
+    steer: Vec<String>,
+    /// Blocks to push at, as in 3-5; the bank's default without it
+    #[arg(long, value_name = "A-B", value_parser = steering::parse_blocks)]
+    blocks: Option<BlockRange>,
+}
+
+impl SteerArgs {
+    /// The vectors to add. Needs a bank only when there is something to steer.
+    ///
+    /// # Errors
+    /// A bad term, a bank which does not fit the model, or what [`steering::resolve`] reports.
+    pub fn push(&self, bank: &BankArg, model: &ModelInfo, seed: u64) -> anyhow::Result<Push> {
+        if self.steer.is_empty() {
+            return Ok(Push::default());
+        }
+        let bank = open_bank(bank)?;
+        bank.check_fits(model.width, model.blocks)?;
+        let term = |text: &String| steering::parse_term(text, bank.default_strength()).map_err(Usage);
+        let terms = self.steer.iter().map(term).collect::<Result<_, _>>()?;
+        let steering = Steering { terms, blocks: self.blocks, seed, ..Steering::default() };
+        Ok(steering::resolve(&steering, &bank, bank.default_vectors(), model.blocks)?)
+    }
+}
+
 /// Value of an option which will have a default once the program ships one; until then an error that names it.
 pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> anyhow::Result<&'a PathBuf> {
     value.as_ref().ok_or_else(|| Usage(format!("no {what} is inside the program yet\nName one with {option}")).into())
+}
+
+/// Opens the model of `--model`, with progress on standard error.
+pub fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
+    let path = required(&arg.model, "--model", "model")?;
+    Model::open(path, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
+}
+
+/// The error of stopped work is its stop.
+pub fn stopped_or(error: impl Into<anyhow::Error>, cancel: &Cancel) -> anyhow::Error {
+    if cancel.is_cancelled() { Stopped.into() } else { error.into() }
+}
+
+/// Opens the bank of `--bank`.
+pub fn open_bank(arg: &BankArg) -> anyhow::Result<Bank> {
+    Ok(Bank::open(required(&arg.bank, "--bank", "bank")?)?)
 }
 
 /// Prints one JSON object to standard output.

@@ -2,9 +2,68 @@
 
 use clap::Args;
 
-#[derive(Args, Debug)]
-pub struct InfoArgs {}
+use super::common::{ModelArg, cancel_on_ctrl_c, open_model, print_json};
+use crate::model::ModelInfo;
 
-pub fn run(_args: &InfoArgs) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+/// Show what a model is
+#[derive(Args, Debug)]
+pub struct InfoArgs {
+    #[command(flatten)]
+    model: ModelArg,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
+    let model = open_model(&args.model, &cancel_on_ctrl_c())?;
+    if args.json {
+        return print_json(model.info());
+    }
+    print_table(model.info());
+    Ok(())
+}
+
+fn print_table(info: &ModelInfo) {
+    let rows = [
+        ("Model", info.id.clone()),
+        ("Architecture", info.architecture.clone()),
+        ("Parameters", grouped(info.parameters)),
+        ("Type in the file", info.dtype.clone()),
+        ("Blocks", info.blocks.to_string()),
+        ("Width", info.width.to_string()),
+        ("Heads", format!("{}, {} of keys and values", info.heads, info.kv_heads)),
+        ("Vocabulary", grouped(info.vocab as u64)),
+        ("Context", format!("{} tokens", grouped(info.context as u64))),
+        ("Chat template", if info.chat_template { "yes" } else { "no" }.into()),
+    ];
+    for (name, value) in rows {
+        println!("{name:<18}{value}");
+    }
+    for warning in &info.warnings {
+        println!("{:<18}{warning}", "Warning");
+    }
+}
+
+/// Digits in groups of three: 3,422,464.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn groups_digits_in_threes() {
+        assert_eq!([0, 999, 1_000, 3_422_464].map(grouped), ["0", "999", "1,000", "3,422,464"]);
+    }
 }

@@ -1,10 +1,108 @@
 //! `circumplex map`
 
-use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+
+use super::common::{BankArg, Usage, open_bank, print_json};
+use crate::bank::VectorSet;
+use crate::figure::csv::map_csv;
+use crate::figure::svg::{MapColour, axis_label, map_svg};
+use crate::geometry::{Map, map};
+
+/// Map the emotion vectors of one block: principal components, clusters, correlation with human ratings
 #[derive(Args, Debug)]
-pub struct MapArgs {}
+pub struct MapArgs {
+    #[command(flatten)]
+    bank: BankArg,
+    /// Block of the model [default: the bank's own]
+    #[arg(long, value_name = "N")]
+    block: Option<usize>,
+    /// Principal component across
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    x: usize,
+    /// Principal component upwards
+    #[arg(long, value_name = "K", default_value_t = 2)]
+    y: usize,
+    /// denoised or raw [default: the bank's own]
+    #[arg(long, value_name = "SET")]
+    vectors: Option<VectorSet>,
+    /// What colours stand for in a picture
+    #[arg(long, value_enum, default_value_t)]
+    colour: Colour,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "out")]
+    json: bool,
+    /// Picture (.svg) or table (.csv) to write
+    #[arg(long, value_name = "F")]
+    out: Option<PathBuf>,
+}
 
-pub fn run(_args: &MapArgs) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Colour {
+    #[default]
+    Cluster,
+    Valence,
+    Arousal,
+}
+
+pub fn run(args: &MapArgs) -> anyhow::Result<()> {
+    if let Some(out) = &args.out {
+        kind(out)?;
+    }
+    let bank = open_bank(&args.bank)?;
+    let block = args.block.unwrap_or_else(|| bank.default_block(bank.model_blocks()));
+    let set = args.vectors.unwrap_or_else(|| bank.default_vectors());
+    let map = map(&bank, block, set, args.x, args.y)?;
+    if let Some(out) = &args.out {
+        return write(out, &map, args.colour);
+    }
+    if args.json {
+        return print_json(&map);
+    }
+    print(&map, set);
+    Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Svg,
+    Csv,
+}
+
+fn kind(out: &Path) -> anyhow::Result<Kind> {
+    match out.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => Ok(Kind::Svg),
+        Some("csv") => Ok(Kind::Csv),
+        _ => {
+            Err(Usage(format!("unknown kind of picture: {}\nUse a name that ends in .svg or .csv", out.display()))
+                .into())
+        }
+    }
+}
+
+fn write(out: &Path, map: &Map, colour: Colour) -> anyhow::Result<()> {
+    let colour = match colour {
+        Colour::Cluster => MapColour::Cluster,
+        Colour::Valence => MapColour::Valence,
+        Colour::Arousal => MapColour::Arousal,
+    };
+    let text = match kind(out)? {
+        Kind::Svg => map_svg(map, colour),
+        Kind::Csv => map_csv(map),
+    };
+    fs::write(out, text).with_context(|| format!("cannot write: {}", out.display()))
+}
+
+fn print(map: &Map, set: VectorSet) {
+    let [x, y] = &map.axes;
+    println!("{} {set} vectors at block {}", map.points.len(), map.block);
+    println!("x: {}", axis_label(map, x, "valence", x.valence_r));
+    println!("y: {}", axis_label(map, y, "arousal", y.arousal_r));
+    println!("{:>9} {:>9}  cluster  emotion", "x", "y");
+    for point in &map.points {
+        println!("{:>9.3} {:>9.3}  {:>7}  {}", point.x, point.y, point.cluster, point.emotion);
+    }
 }

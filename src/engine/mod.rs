@@ -1,12 +1,20 @@
 //! The thread that owns a model. The window and the tests talk to it through [`Handle`]: requests go in, events come out, and the
 //! newest steering lies in a slot which the running reply reads before every token.
 
+mod generate;
+mod handle;
+mod source;
+mod thread;
+
+pub use generate::{Plan, Reply, Steered, Step, generate};
+pub use handle::{Handle, Order, Script, SteeringSlot, scripted, start};
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ndarray::Array3;
 
-use crate::bank::Bank;
+use crate::bank::{Bank, Report};
 use crate::job::Progress;
 use crate::model::ModelInfo;
 
@@ -48,6 +56,8 @@ pub struct RunRequest {
     pub chat: bool,
     pub max_tokens: usize,
     pub sampling: Sampling,
+    /// Most tokens a second, so that a class can follow a fast model; none: as fast as it goes.
+    pub pace: Option<f64>,
 }
 
 /// How the next token is chosen. Temperature 0 takes the most likely one.
@@ -94,10 +104,17 @@ pub enum Event {
     BankOpened {
         bank: Arc<Bank>,
         path: PathBuf,
-        caveat: Option<String>,
     },
-    /// Tokens entered the run: the whole prompt first, then the reply one by one. `residual` [L, t, D] belongs to the tokens which
-    /// have been through the model: the last sampled token follows with the next event, or never if the reply ended there.
+    /// What readings with the open bank should be taken with. The same two lines as `Failed`.
+    BankCaveat(String),
+    /// The open bank does not fit the model just opened, and was closed. The same two lines as `Failed`.
+    BankClosed {
+        message: String,
+    },
+    /// A bank was built: what was read and what skipped. `BankOpened` follows.
+    Built(Report),
+    /// Tokens went through the model: the whole prompt first, then the reply one by one; after a change *from the start* the whole
+    /// text again, with no new tokens.
     Tokens(RunTokens),
     /// The steering changed at this position of the run (`FromHere`), or the whole run was read again (`FromStart`).
     Resteered {
@@ -117,7 +134,7 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct RunTokens {
     pub run: RunId,
-    /// Tokens to append to the text shown.
+    /// Tokens to append to the text shown: those of the rows of `residual` which are new.
     pub tokens: Vec<TokenText>,
     /// Length of the prompt; the about-to-answer token is the one before it.
     pub prompt_tokens: usize,

@@ -1,3 +1,5 @@
-//! Pictures without a window.
+//! Pictures and tables without a window.
 
+pub mod csv;
 pub mod raster;
+pub mod svg;

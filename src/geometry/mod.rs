@@ -1,5 +1,20 @@
 //! Geometry of a bank: principal components, clusters, similarity and correlation with human ratings.
 
+mod clusters;
+mod correlation;
+mod eigen;
+mod error;
+pub mod labels;
+mod map;
+mod pca;
+
+pub use clusters::{clusters, paper_clusters};
+pub use correlation::pearson;
+pub use eigen::Eigen;
+pub use error::GeometryError;
+pub use map::map;
+pub use pca::{Pca, pca};
+
 use serde::Serialize;
 
 /// One axis of the map.

@@ -1,6 +1,48 @@
 //! A language model with a tap after every block. The only module which knows candle.
+//!
+//! [`Model::open`] reads a folder as Hugging Face lays it out. `family` reads its config.json into one [`config::Config`], which describes a
+//! single [`decoder`] for all architectures; `loader` fills it from the weight files. A run keeps its keys and values in a [`Cache`]
+//! of its own, so a model has no state and is shared freely between threads.
 
+mod batch;
+mod block;
+mod cache;
+mod chat;
+mod config;
+mod date;
+mod decoder;
+mod error;
+mod family;
+mod hub;
+mod kernel;
+mod loader;
+mod sampling;
+mod source;
+mod tokenizer;
+mod weights;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use ndarray::Array3;
 use serde::Serialize;
+use serde_json::Value;
+
+pub use cache::Cache;
+pub use chat::{Message, Role};
+pub use decoder::{Logits, Pass, Tap};
+pub use error::ModelError;
+pub use sampling::{Sampler, logprob};
+pub use tokenizer::TextStream;
+
+use crate::job::{Cancel, Sink};
+use batch::Threads;
+use chat::Chat;
+use decoder::Decoder;
+use loader::Loader;
+use source::{Fields, Source};
+use tokenizer::TextTokenizer;
+use weights::Weights;
 
 /// What a loaded model is. Serialises as `circumplex info --json` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,4 +67,207 @@ pub struct ModelInfo {
     pub chat_template: bool,
     /// What is odd about the folder but does not keep it from working.
     pub warnings: Vec<String>,
+}
+
+/// A loaded model. It has no state of its own: a run's memory is its [`Cache`].
+pub struct Model {
+    info: ModelInfo,
+    decoder: Decoder,
+    tokenizer: TextTokenizer,
+    chat: Chat,
+    /// Tokens which end a reply.
+    ends: BTreeSet<u32>,
+    threads: Threads,
+}
+
+impl Model {
+    /// Opens a folder with config.json, tokenizer.json and *.safetensors, or, when there is no such folder, the model of that
+    /// `owner/name` in the local Hugging Face cache. Never uses the network. Weights are widened to f32.
+    ///
+    /// # Errors
+    /// Whatever is missing, broken or unknown, with the file and the key or tensor; [`ModelError::Cancelled`].
+    pub fn open(path: &Path, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
+        let source = Source::find(path)?;
+        let fields = Fields::read(&source.file("config.json"))?;
+        let (architecture, config) = family::read(&fields)?;
+        let tokenizer = TextTokenizer::open(&source.file("tokenizer.json"))?;
+        let chat = Chat::open(&source)?;
+        let ends = end_tokens(&source, &fields)?;
+
+        let names = config.names;
+        let mut loader = Loader::new(Weights::open(&source)?, names.prefix, names.embedding, cancel, progress);
+        let (decoder, mut warnings) = Decoder::load(&mut loader, config)?;
+        let weights = loader.finish();
+
+        let config = decoder.config();
+        warnings.extend(chat.fault().map(|fault| fault.to_string()));
+        warnings.extend(odd_tokens(&tokenizer, &ends, config.vocab));
+        warnings.extend(odd_tensors(&weights, names.ignored));
+        let info = ModelInfo {
+            id: source.id,
+            architecture,
+            blocks: config.blocks,
+            width: config.width,
+            heads: config.heads,
+            kv_heads: config.kv_heads,
+            vocab: config.vocab,
+            context: config.context,
+            parameters: weights.parameters(),
+            dtype: weights.dtype(),
+            chat_template: chat.has_template(),
+            warnings,
+        };
+        let threads = Threads::for_model(info.parameters)?;
+        Ok(Self { info, decoder, tokenizer, chat, ends, threads })
+    }
+
+    pub fn info(&self) -> &ModelInfo {
+        &self.info
+    }
+
+    /// The tokens of plain text, with the model's special tokens.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        self.tokenizer.encode(text, true)
+    }
+
+    /// The tokens of a conversation up to where the assistant begins to answer: the last one is *about to answer*. A rendered
+    /// template holds its special tokens, and none are added. Without a template the text is plain, and they are.
+    pub fn encode_chat(&self, messages: &[Message]) -> Result<Vec<u32>, ModelError> {
+        self.tokenizer.encode(&self.chat.render(messages)?, !self.chat.has_template())
+    }
+
+    /// Whether these tokens can be run: something other than special tokens, all in the vocabulary, no more than the context holds.
+    pub fn check_text(&self, tokens: &[u32]) -> Result<(), ModelError> {
+        if tokens.iter().all(|id| self.tokenizer.is_special(*id)) {
+            let problem = format!("there is no text to run: {} tokens, none of them but special ones", tokens.len());
+            return Err(ModelError::Text { problem, hint: "Write at least one word" });
+        }
+        self.check_tokens(tokens, 0)
+    }
+
+    fn check_tokens(&self, tokens: &[u32], start: usize) -> Result<(), ModelError> {
+        let (vocab, context) = (self.info.vocab, self.info.context);
+        if let Some((index, id)) = tokens.iter().enumerate().find(|(_, id)| **id as usize >= vocab) {
+            let problem = format!("token {index} is {id}, but the model has only the ids 0 to {}", vocab - 1);
+            return Err(ModelError::Text { problem, hint: "Use a text or tokens which the model knows" });
+        }
+        let length = start + tokens.len();
+        if length > context {
+            let problem = format!("the text has {length} tokens, but the model can read only {context}");
+            return Err(ModelError::Text { problem, hint: "Shorten the text" });
+        }
+        Ok(())
+    }
+
+    /// One string for each token, which together are the decoded text, special tokens included. A token which leaves a character
+    /// incomplete gives an empty string, and the one which completes it the whole character.
+    pub fn pieces(&self, tokens: &[u32]) -> Vec<String> {
+        self.tokenizer.pieces(tokens)
+    }
+
+    /// The same token by token, as it follows other text: for a reply. Special tokens give nothing.
+    pub fn text_stream(&self) -> TextStream<'_> {
+        self.tokenizer.stream()
+    }
+
+    /// The text of these tokens, without special tokens.
+    pub fn decode(&self, tokens: &[u32]) -> String {
+        self.tokenizer.decode(tokens, false)
+    }
+
+    /// Whether this token ends a reply, by generation_config.json, or else config.json.
+    pub fn is_end(&self, id: u32) -> bool {
+        self.ends.contains(&id)
+    }
+
+    /// The empty memory of a new run.
+    pub fn new_cache(&self) -> Cache {
+        Cache::new(self.info.blocks, self.info.context)
+    }
+
+    /// Runs tokens at the positions from `cache.len()`, and remembers them in the cache.
+    ///
+    /// # Errors
+    /// No tokens, an id outside the vocabulary, more positions than the context, a push of another width, a cache of another model.
+    pub fn forward(&self, tokens: &[u32], cache: &mut Cache, tap: &Tap) -> Result<Pass, ModelError> {
+        self.check_tokens(tokens, cache.len())?;
+        self.check_run(tokens, cache, tap)?;
+        let start = cache.len();
+        let pass = self.threads.run(|| self.decoder.forward(tokens, start, Some(cache), tap, &Cancel::new()));
+        if pass.is_err() {
+            // Some blocks have appended, others not.
+            cache.clear();
+        }
+        pass
+    }
+
+    fn check_run(&self, tokens: &[u32], cache: &Cache, tap: &Tap) -> Result<(), ModelError> {
+        let wrong = |problem: String, hint| Err(ModelError::Text { problem, hint });
+        if tokens.is_empty() {
+            return wrong("there are no tokens to run".into(), "Give at least one token");
+        }
+        if cache.blocks() != self.info.blocks {
+            return wrong("the cache belongs to another model".into(), "Begin the run anew");
+        }
+        let pushes = tap.push.iter().flat_map(|(push, _)| &push.blocks);
+        for push in pushes {
+            if push.block >= self.info.blocks || push.delta.len() != self.info.width {
+                let problem = format!(
+                    "the steering is for block {} of width {}, but the model has {} blocks of width {}",
+                    push.block,
+                    push.delta.len(),
+                    self.info.blocks,
+                    self.info.width
+                );
+                return wrong(problem, "Use a bank which was built for this model");
+            }
+        }
+        Ok(())
+    }
+
+    /// The residuals [L, T, D] of many texts, without the head: the fast way. Equal to running them one by one.
+    pub fn residuals(&self, texts: &[Vec<u32>], cancel: &Cancel) -> Result<Vec<Array3<f32>>, ModelError> {
+        for text in texts {
+            self.check_tokens(text, 0)?;
+        }
+        batch::residuals(&self.decoder, &self.threads, texts, cancel)
+    }
+
+    /// SHA-256 over the model's weight files in name order, without opening it.
+    pub fn weights_sha256(path: &Path) -> Result<String, ModelError> {
+        weights::sha256(&Source::find(path)?)
+    }
+}
+
+fn end_tokens(source: &Source, config: &Fields) -> Result<BTreeSet<u32>, ModelError> {
+    let generation = Fields::read_or_empty(&source.file("generation_config.json"))?;
+    let fields = if generation.get("eos_token_id").is_some() { &generation } else { config };
+    let ids = match fields.get("eos_token_id") {
+        None => Vec::new(),
+        Some(Value::Array(ids)) => ids.iter().collect(),
+        Some(id) => vec![id],
+    };
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let ids: Option<_> = ids.into_iter().map(id).collect();
+    ids.ok_or_else(|| fields.wrong("eos_token_id", "is neither a token id nor a list of them"))
+}
+
+fn odd_tokens(tokenizer: &TextTokenizer, ends: &BTreeSet<u32>, vocab: usize) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some((id, token)) = tokenizer.last().filter(|(id, _)| *id as usize >= vocab) {
+        warnings.push(format!(
+            "tokenizer.json has ids up to {id} (`{token}`), but the model only the ids 0 to {}",
+            vocab - 1
+        ));
+    }
+    if let Some(id) = ends.iter().find(|id| **id as usize >= vocab) {
+        warnings.push(format!("`eos_token_id` {id} is outside the vocabulary of {vocab} tokens"));
+    }
+    warnings
+}
+
+fn odd_tensors(weights: &Weights, ignored: &[&str]) -> Option<String> {
+    let names: Vec<_> = weights.left_over().filter(|name| !ignored.iter().any(|end| name.ends_with(end))).collect();
+    let first = names.first()?;
+    Some(format!("{} tensors of the weight files are not used, the first is `{first}`", names.len()))
 }

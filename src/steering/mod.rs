@@ -1,5 +1,13 @@
 //! Steering: which vectors are added to the residual, how strongly, at which blocks and positions.
 
+mod resolve;
+mod spec;
+
+pub use resolve::{RANDOM, SteeringError, resolve};
+pub use spec::{parse_blocks, parse_term};
+
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// Which positions are pushed.
@@ -13,6 +21,31 @@ pub enum Scope {
     Prompt,
     /// From the about-to-answer token (the last of the prompt) on, since that decides the first word.
     Reply,
+}
+
+impl Scope {
+    /// The positions pushed in a text whose prompt has this many tokens.
+    pub fn positions(self, prompt_tokens: usize) -> Range<usize> {
+        let answer_at = prompt_tokens.saturating_sub(1);
+        match self {
+            Scope::Both => 0..usize::MAX,
+            Scope::Prompt => 0..answer_at,
+            Scope::Reply => answer_at..usize::MAX,
+        }
+    }
+}
+
+impl std::str::FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "both" => Ok(Scope::Both),
+            "prompt" => Ok(Scope::Prompt),
+            "reply" => Ok(Scope::Reply),
+            _ => Err(format!("{text:?} is not a scope\nChoose both, prompt or reply")),
+        }
+    }
 }
 
 /// What happens to the past when a strength changes during a reply.
@@ -33,6 +66,12 @@ pub struct BlockRange {
     pub last: usize,
 }
 
+impl std::fmt::Display for BlockRange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
 /// One slider: an emotion of the bank, or `random`, and its strength in residual norms.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Term {
@@ -41,7 +80,7 @@ pub struct Term {
 }
 
 /// What the user asks for. Emotions add up, and pushes at several blocks accumulate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Steering {
     pub terms: Vec<Term>,
     /// `None`: the bank's default range.
@@ -78,4 +117,43 @@ pub struct PushTally {
     pub pairs: usize,
     /// Sum over pairs of |h after − h before| / residual_norm.
     pub sum: f64,
+}
+
+impl Push {
+    /// Adds nothing anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.blocks.is_empty()
+    }
+}
+
+impl PushTally {
+    /// Mean over pushed (token, block) pairs, in residual norms; 0 without steering.
+    pub fn mean(&self) -> f64 {
+        if self.pairs == 0 { 0.0 } else { self.sum / self.pairs as f64 }
+    }
+
+    /// Counts the pushes of one more stretch of text.
+    pub fn add(&mut self, more: PushTally) {
+        self.tokens += more.tokens;
+        self.pairs += more.pairs;
+        self.sum += more.sum;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reply_starts_at_the_token_before_it() {
+        let pushed = |scope: Scope| (0..6).filter(|position| scope.positions(4).contains(position)).collect::<Vec<_>>();
+        assert_eq!(pushed(Scope::Both), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(pushed(Scope::Prompt), [0, 1, 2]);
+        assert_eq!(pushed(Scope::Reply), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_mean_of_nothing_is_zero() {
+        assert_eq!(PushTally::default().mean(), 0.0);
+    }
 }

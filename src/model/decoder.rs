@@ -1,0 +1,223 @@
+//! The decoder: embedding, blocks with a tap after each, final norm, head. One for every family.
+
+use std::ops::Range;
+
+use candle_core::{Device, Tensor};
+use ndarray::{Array2, Array3};
+
+use super::ModelError;
+use super::block::{Angles, Block, Linear, Norm};
+use super::cache::Cache;
+use super::config::{Config, Positions};
+use super::loader::Loader;
+use crate::job::Cancel;
+use crate::steering::{BlockPush, Push, PushTally};
+
+/// What a pass adds to the residual, and what it gives back.
+#[derive(Clone, Debug, Default)]
+pub struct Tap<'a> {
+    /// What is added after each block, and to which positions, counted from the start of the run. An empty push, or none, costs not
+    /// a single operation, so that such a run is bit-identical.
+    pub push: Option<(&'a Push, Range<usize>)>,
+    /// Whether the residuals after every block are wanted.
+    pub residual: bool,
+    pub logits: Logits,
+}
+
+/// For which tokens of a pass the head runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logits {
+    #[default]
+    None,
+    Last,
+    All,
+}
+
+/// What came out of one pass over t tokens.
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// The residual stream after every block (after the push, before the final norm), [L, t, D].
+    pub residual: Option<Array3<f32>>,
+    /// [0, 1 or t, V]
+    pub logits: Array2<f32>,
+    /// What the push did, measured on the residuals.
+    pub tally: PushTally,
+}
+
+pub(super) struct Decoder {
+    config: Config,
+    /// [V, D]
+    embedding: Tensor,
+    /// Learned positions, [context, D].
+    positions: Option<Tensor>,
+    /// Angle per position of each pair of a head's dimensions, for rotary positions.
+    frequencies: Vec<f32>,
+    blocks: Vec<Block>,
+    final_norm: Norm,
+    head: Linear,
+}
+
+impl Decoder {
+    /// Takes all tensors, and gives warnings about what is odd.
+    pub fn load(loader: &mut Loader, config: Config) -> Result<(Self, Vec<String>), ModelError> {
+        let (names, mut warnings) = (config.names, Vec::new());
+        let (embedding, head) = load_ends(loader, &config, &mut warnings)?;
+        let positions = match names.positions {
+            Some(name) => Some(loader.take(name, &[config.context, config.width])?),
+            None => None,
+        };
+        let mut blocks = Vec::new();
+        for index in 0..config.blocks {
+            blocks.push(Block::load(loader, &config, index)?);
+        }
+        let final_norm = Norm::load(loader, &config, names.final_norm)?;
+        let frequencies = match config.positions {
+            Positions::Learned => Vec::new(),
+            Positions::Rotary { base } => frequencies(base, config.head_dim),
+        };
+        Ok((Self { config, embedding, positions, frequencies, blocks, final_norm, head }, warnings))
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs tokens at the positions from `start`, which are known to fit. Looks at `cancel` between blocks.
+    pub fn forward(
+        &self,
+        tokens: &[u32],
+        start: usize,
+        mut cache: Option<&mut Cache>,
+        tap: &Tap,
+        cancel: &Cancel,
+    ) -> Result<Pass, ModelError> {
+        let (count, width) = (tokens.len(), self.config.width);
+        let angles = self.angles(start, count)?;
+        let mut h = self.embed(tokens, start)?;
+        let mut residual = Vec::with_capacity(if tap.residual { self.blocks.len() * count * width } else { 0 });
+        let mut tally = PushTally::default();
+        for (index, block) in self.blocks.iter().enumerate() {
+            if cancel.is_cancelled() {
+                return Err(ModelError::Cancelled);
+            }
+            h = block.forward(&h, angles.as_ref(), cache.as_deref_mut().map(|cache| (cache, index)))?;
+            if let Some((push, rows)) = pushed_rows(tap, index, start, count) {
+                h = add(&h, push, rows, &mut tally)?;
+            }
+            if tap.residual {
+                residual.extend(h.flatten_all()?.to_vec1::<f32>()?);
+            }
+        }
+        if let Some(cache) = cache {
+            cache.advance(count);
+        }
+        let residual = match tap.residual {
+            true => Some(matrix3(residual, (self.blocks.len(), count, width))?),
+            false => None,
+        };
+        Ok(Pass { residual, logits: self.logits(&h, tap.logits)?, tally })
+    }
+
+    fn embed(&self, tokens: &[u32], start: usize) -> Result<Tensor, ModelError> {
+        let ids = Tensor::new(tokens, &Device::Cpu)?;
+        let h = self.embedding.index_select(&ids, 0)?;
+        Ok(match &self.positions {
+            Some(positions) => (h + positions.narrow(0, start, tokens.len())?)?,
+            None => h,
+        })
+    }
+
+    fn angles(&self, start: usize, count: usize) -> Result<Option<Angles>, ModelError> {
+        if self.frequencies.is_empty() {
+            return Ok(None);
+        }
+        let shape = (count, self.frequencies.len());
+        let angles =
+            (start..start + count).flat_map(|position| self.frequencies.iter().map(move |f| position as f32 * f));
+        let (sin, cos): (Vec<_>, Vec<_>) = angles.map(f32::sin_cos).unzip();
+        Ok(Some(Angles {
+            cos: Tensor::from_vec(cos, shape, &Device::Cpu)?,
+            sin: Tensor::from_vec(sin, shape, &Device::Cpu)?,
+        }))
+    }
+
+    fn logits(&self, h: &Tensor, which: Logits) -> Result<Array2<f32>, ModelError> {
+        let count = h.dim(0)?;
+        let (first, rows) = match which {
+            Logits::None => return Ok(Array2::zeros((0, self.config.vocab))),
+            Logits::Last => (count - 1, 1),
+            Logits::All => (0, count),
+        };
+        let h = self.final_norm.forward(&h.narrow(0, first, rows)?.contiguous()?)?;
+        let logits = self.head.forward(&h)?.flatten_all()?.to_vec1()?;
+        Array2::from_shape_vec((rows, self.config.vocab), logits).map_err(wrong_size)
+    }
+}
+
+/// The embedding and the head, which are one matrix when tied. It may then be saved under either name; where both are there and
+/// differ, they are not tied, whatever config.json says.
+fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -> Result<(Tensor, Linear), ModelError> {
+    let (names, shape) = (config.names, [config.vocab, config.width]);
+    if config.tied && !loader.has(names.embedding) && loader.has_exact(names.head) {
+        let embedding = loader.take_exact(names.head, &shape)?;
+        return Ok((embedding.clone(), Linear::from_rows(&embedding)?));
+    }
+    let embedding = loader.take(names.embedding, &shape)?;
+    if config.tied && !loader.has_exact(names.head) {
+        return Ok((embedding.clone(), Linear::from_rows(&embedding)?));
+    }
+    let head = loader.take_exact(names.head, &shape)?;
+    if !config.tied {
+        return Ok((embedding, Linear::from_rows(&head)?));
+    }
+    let differ = embedding.ne(&head)?.flatten_all()?.max(0)?.to_scalar::<u8>()? != 0;
+    if !differ {
+        loader.forget(&head);
+        return Ok((embedding.clone(), Linear::from_rows(&embedding)?));
+    }
+    warnings.push(format!(
+        "`tie_word_embeddings` is true, but `{}` differs from the embedding: it is used as it is",
+        names.head
+    ));
+    Ok((embedding, Linear::from_rows(&head)?))
+}
+
+/// As transformers does it, in f32, so that the angles agree far into a text.
+fn frequencies(base: f64, head_dim: usize) -> Vec<f32> {
+    (0..head_dim).step_by(2).map(|i| 1.0 / (base as f32).powf(i as f32 / head_dim as f32)).collect()
+}
+
+/// The push of this block and the rows of the pass it falls on, if any.
+fn pushed_rows<'a>(tap: &Tap<'a>, block: usize, start: usize, count: usize) -> Option<(&'a BlockPush, Range<usize>)> {
+    let (push, positions) = tap.push.as_ref()?;
+    let push = push.blocks.iter().find(|push| push.block == block)?;
+    let first = positions.start.max(start);
+    let end = positions.end.min(start + count);
+    (first < end).then(|| (push, first - start..end - start))
+}
+
+/// Adds to some rows of h, and tallies how far they moved.
+fn add(h: &Tensor, push: &BlockPush, rows: Range<usize>, tally: &mut PushTally) -> Result<Tensor, ModelError> {
+    let width = push.delta.len();
+    let mut values = h.flatten_all()?.to_vec1::<f32>()?;
+    for row in values[rows.start * width..rows.end * width].chunks_exact_mut(width) {
+        let mut moved = 0.0;
+        for (x, delta) in row.iter_mut().zip(&push.delta) {
+            let before = *x;
+            *x += delta;
+            moved += (f64::from(*x) - f64::from(before)).powi(2);
+        }
+        tally.sum += moved.sqrt() / f64::from(push.residual_norm);
+    }
+    tally.pairs += rows.len();
+    tally.tokens = rows.len();
+    Ok(Tensor::from_vec(values, h.shape(), &Device::Cpu)?)
+}
+
+fn matrix3(values: Vec<f32>, shape: (usize, usize, usize)) -> Result<Array3<f32>, ModelError> {
+    Array3::from_shape_vec(shape, values).map_err(wrong_size)
+}
+
+fn wrong_size(error: ndarray::ShapeError) -> ModelError {
+    ModelError::Compute(candle_core::Error::wrap(error))
+}

@@ -1,0 +1,62 @@
+//! Takes tensors out of the weight files one by one, with progress, cancel, and the family's optional prefix.
+
+use candle_core::Tensor;
+
+use super::ModelError;
+use super::weights::Weights;
+use crate::job::{Cancel, Progress, Sink};
+
+/// The way from the weight files to the parts of a decoder.
+pub(super) struct Loader<'a> {
+    weights: Weights,
+    prefix: &'static str,
+    cancel: &'a Cancel,
+    progress: Sink<'a>,
+    done: u64,
+    total: u64,
+}
+
+impl<'a> Loader<'a> {
+    /// `known` is a name which every file of the family has, to see whether the names have the prefix.
+    pub fn new(weights: Weights, prefix: &'static str, known: &str, cancel: &'a Cancel, progress: Sink<'a>) -> Self {
+        let prefix = if weights.has(known) { "" } else { prefix };
+        let total = weights.count() as u64;
+        Self { weights, prefix, cancel, progress, done: 0, total }
+    }
+
+    /// A tensor of the decoder, whose name may have the prefix.
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        self.take_exact(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// A tensor whose name never has the prefix.
+    pub fn take_exact(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        if self.cancel.is_cancelled() {
+            return Err(ModelError::Cancelled);
+        }
+        let tensor = self.weights.take(name, shape)?;
+        self.done += 1;
+        let note = "Loading weights".into();
+        (self.progress)(Progress { done: self.done, total: self.total, note, left: None });
+        Ok(tensor)
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.weights.has(&format!("{}{name}", self.prefix))
+    }
+
+    pub fn has_exact(&self, name: &str) -> bool {
+        self.weights.has(name)
+    }
+
+    /// Uncounts a tensor which turned out to be a copy of another.
+    pub fn forget(&mut self, copy: &Tensor) {
+        self.weights.forget(copy.elem_count() as u64);
+    }
+
+    /// The files, once everything is taken.
+    pub fn finish(self) -> Weights {
+        (self.progress)(Progress { done: self.total, total: self.total, note: "Loading weights".into(), left: None });
+        self.weights
+    }
+}

@@ -1,0 +1,192 @@
+//! Where a model's files are, and JSON files whose errors name the line or the key.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::ModelError;
+use super::hub;
+
+/// The files of one model.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// What the model is called: the folder's name, or `owner/name` from the cache.
+    pub id: String,
+    pub folder: PathBuf,
+}
+
+impl Source {
+    /// A folder, or else the `owner/name` of a model in the local Hugging Face cache.
+    pub fn find(path: &Path) -> Result<Self, ModelError> {
+        if path.is_dir() {
+            let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+            let id = full.file_name().map_or_else(|| full.display().to_string(), |name| name.to_string_lossy().into());
+            return Ok(Self { id, folder: path.to_owned() });
+        }
+        if path.exists() {
+            let hint = "Name the folder with config.json, tokenizer.json and *.safetensors, not a file in it".into();
+            return Err(ModelError::NotFound { path: path.to_owned(), hint });
+        }
+        hub::cached(path)
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The weight files in name order: `model.safetensors`, else those of the index, else every *.safetensors.
+    pub fn weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let single = self.file("model.safetensors");
+        if single.exists() {
+            return Ok(vec![single]);
+        }
+        let index = self.file("model.safetensors.index.json");
+        if index.exists() {
+            return self.indexed_files(&index);
+        }
+        let entries =
+            self.folder.read_dir().map_err(|source| ModelError::Read { path: self.folder.clone(), source })?;
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.extension().is_some_and(|end| end == "safetensors"))
+            .collect();
+        files.sort();
+        if files.is_empty() {
+            let hint = "Put the model's *.safetensors there; other formats are not read";
+            return Err(ModelError::MissingFile { what: "the file of weights", path: single, hint });
+        }
+        Ok(files)
+    }
+
+    fn indexed_files(&self, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
+        let fields = Fields::read(index)?;
+        let Some(Value::Object(map)) = fields.get("weight_map") else {
+            return Err(fields.wrong("weight_map", "is not a table of tensor names and files"));
+        };
+        let mut names = Vec::new();
+        for (tensor, file) in map {
+            let plain = file.as_str().filter(|name| Path::new(name).file_name().is_some_and(|last| last == *name));
+            let Some(name) = plain else {
+                return Err(fields.wrong(&format!("weight_map.{tensor}"), "is not the name of a file in the folder"));
+            };
+            names.push(name);
+        }
+        names.sort_unstable();
+        names.dedup();
+        let files: Vec<_> = names.into_iter().map(|name| self.file(name)).collect();
+        if let Some(missing) = files.iter().find(|file| !file.exists()) {
+            let hint = "model.safetensors.index.json names it; fetch it";
+            return Err(ModelError::MissingFile { what: "a file of weights", path: missing.clone(), hint });
+        }
+        if files.is_empty() {
+            return Err(fields.wrong("weight_map", "names no file"));
+        }
+        Ok(files)
+    }
+}
+
+/// Reads a whole file.
+pub(super) fn read(path: &Path, what: &'static str, hint: &'static str) -> Result<Vec<u8>, ModelError> {
+    std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => ModelError::MissingFile { what, path: path.to_owned(), hint },
+        _ => ModelError::Read { path: path.to_owned(), source },
+    })
+}
+
+/// The keys of a JSON file, with errors that name file and key. A key whose value is null counts as missing.
+#[derive(Debug)]
+pub(super) struct Fields {
+    path: PathBuf,
+    map: Map<String, Value>,
+}
+
+impl Fields {
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let bytes = read(path, "a file of the model", "Fetch it from where the model came from")?;
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| ModelError::Json {
+            path: path.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            problem: error.to_string(),
+        })?;
+        match value {
+            Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
+            _ => Err(ModelError::Json {
+                path: path.to_owned(),
+                line: 1,
+                column: 1,
+                problem: "an object in braces is expected".into(),
+            }),
+        }
+    }
+
+    /// As [`Fields::read`]; no keys where the file does not exist.
+    pub fn read_or_empty(path: &Path) -> Result<Self, ModelError> {
+        if path.exists() { Self::read(path) } else { Ok(Self { path: path.to_owned(), map: Map::new() }) }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.map.get(key).filter(|value| !value.is_null())
+    }
+
+    /// The keys of a table inside; none where it is missing.
+    pub fn table(&self, key: &str) -> Result<Option<Self>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Object(map)) => Ok(Some(Self { path: self.path.clone(), map: map.clone() })),
+            Some(other) => Err(self.wrong(key, &format!("is {other}, not a table"))),
+        }
+    }
+
+    /// A whole number from 1 to `most`.
+    pub fn count(&self, key: &str, most: usize) -> Result<usize, ModelError> {
+        self.count_or(key, most)?.ok_or_else(|| self.wrong(key, "is missing"))
+    }
+
+    /// As [`Fields::count`], where the key may be missing.
+    pub fn count_or(&self, key: &str, most: usize) -> Result<Option<usize>, ModelError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=most).contains(n)) {
+            Some(n) => Ok(Some(n)),
+            None => Err(self.wrong(key, &format!("is {value}, not a whole number from 1 to {most}"))),
+        }
+    }
+
+    /// A number above 0.
+    pub fn positive_or(&self, key: &str, default: f64) -> Result<f64, ModelError> {
+        let Some(value) = self.get(key) else { return Ok(default) };
+        match value.as_f64().filter(|x| x.is_finite() && *x > 0.0) {
+            Some(x) => Ok(x),
+            None => Err(self.wrong(key, &format!("is {value}, not a number above 0"))),
+        }
+    }
+
+    pub fn flag_or(&self, key: &str, default: bool) -> Result<bool, ModelError> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(other) => Err(self.wrong(key, &format!("is {other}, not true or false"))),
+        }
+    }
+
+    pub fn text_or<'a>(&'a self, key: &str, default: &'a str) -> Result<&'a str, ModelError> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::String(text)) => Ok(text),
+            Some(other) => Err(self.wrong(key, &format!("is {other}, not a text"))),
+        }
+    }
+
+    /// An error about one key.
+    pub fn wrong(&self, key: &str, problem: &str) -> ModelError {
+        self.wrong_because(key, problem, "Correct the key, or fetch the file again")
+    }
+
+    pub fn wrong_because(&self, key: &str, problem: &str, hint: &str) -> ModelError {
+        ModelError::Key { path: self.path.clone(), key: key.into(), problem: problem.into(), hint: hint.into() }
+    }
+}
