@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn scores_have_a_sign_and_a_unit() {
-        assert_eq!(score_with_unit(Metric::Z, 3.14), "+3.1 sd");
+        assert_eq!(score_with_unit(Metric::Z, 3.12), "+3.1 sd");
         assert_eq!(score_with_unit(Metric::Z, -0.42), "−0.4 sd");
         assert_eq!(score_with_unit(Metric::Z, -0.04), "0.0 sd");
         assert_eq!(score_with_unit(Metric::Cosine, 0.256), "+0.26");

@@ -5,7 +5,7 @@ use egui_plot::{HLine, Plot, PlotPoint, PlotTransform, Points, VLine};
 
 use super::state::MapColour;
 use super::theme::{self, Palette};
-use super::widgets::{advice_ui, caption_line_ui, segmented_ui, title_ui};
+use super::widgets::{advice_ui, caption_ui, segmented_ui, title_ui};
 use super::{Command, View, format};
 use crate::emotion;
 use crate::geometry::{Axis, Map, Point, labels};
@@ -45,11 +45,15 @@ pub fn map_ui(ui: &mut Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Ve
         }
     };
     let [x, y] = &map.axes;
-    caption_line_ui(ui, format!("↑ {}", axis_text(y, &map))).on_hover_text(AXIS_HELP);
-    let legend = legend_height(view.settings.map_colour);
+    caption_ui(ui, format!("↑ {}", axis_text(y, &map))).on_hover_text(AXIS_HELP);
+    let below = format!("→ {}", axis_text(x, &map));
+    let font = TextStyle::Small.resolve(ui.style());
+    let wrapped = ui.painter().layout(below.clone(), font, Color32::WHITE, ui.available_width());
+    let legend = legend_height(view.settings.map_colour) + wrapped.size().y;
     let height = (ui.available_height() - legend - 24.0).max(80.0);
     plot_ui(ui, view, &map, height, menu, out);
-    caption_line_ui(ui, format!("→ {}", axis_text(x, &map))).on_hover_text(AXIS_HELP);
+    caption_ui(ui, below).on_hover_text(AXIS_HELP);
+    colour_ui(ui, view, out);
     legend_ui(ui, view.settings.map_colour, &map);
     menu_ui(ui, view, menu, out);
 }
@@ -94,19 +98,28 @@ fn controls_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         }
         ui.label(theme::small(name).color(theme::palette(ui).weak));
     }
-    ui.add_space(4.0);
-    segmented_ui(
-        ui,
-        &mut settings.map_colour,
-        &[
-            (MapColour::Cluster, "Cluster", "Coloured by k-means cluster of the vectors"),
-            (MapColour::Valence, "Valence", "Coloured by people's ratings of pleasure; unrated words stay grey"),
-            (MapColour::Arousal, "Arousal", "Coloured by people's ratings of arousal; unrated words stay grey"),
-        ],
-    );
     if settings != *view.settings {
         out.push(Command::Settings(Box::new(settings)));
     }
+}
+
+fn colour_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
+    let mut settings = view.settings.clone();
+    let options = [
+        (
+            MapColour::Cluster,
+            "Cluster",
+            "Coloured by k-means cluster of the vectors, each named after the word in its middle",
+        ),
+        (MapColour::Valence, "Valence", "Coloured by people's ratings of pleasure; unrated words stay grey"),
+        (MapColour::Arousal, "Arousal", "Coloured by people's ratings of arousal; unrated words stay grey"),
+    ];
+    ui.horizontal(|ui| {
+        ui.label(theme::small("Colour").color(theme::palette(ui).weak));
+        if segmented_ui(ui, &mut settings.map_colour, &options) {
+            out.push(Command::Settings(Box::new(settings)));
+        }
+    });
 }
 
 fn fill(palette: &Palette, colour: MapColour, point: &Point) -> Color32 {
@@ -302,8 +315,8 @@ fn menu_ui(ui: &Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Vec<Comma
 
 fn legend_height(colour: MapColour) -> f32 {
     match colour {
-        MapColour::Cluster => 58.0,
-        MapColour::Valence | MapColour::Arousal => 24.0,
+        MapColour::Cluster => 60.0 + 34.0,
+        MapColour::Valence | MapColour::Arousal => 24.0 + 34.0,
     }
 }
 

@@ -158,7 +158,7 @@ pub fn run_window() -> anyhow::Result<()> {
             .with_title("Circumplex")
             .with_app_id("circumplex")
             .with_inner_size([1440.0, 900.0])
-            .with_min_inner_size([960.0, 640.0])
+            .with_min_inner_size([1080.0, 680.0])
             .with_icon(egui::IconData::default())
             .with_drag_and_drop(true),
         ..Default::default()

@@ -3,6 +3,7 @@
 use egui::{DragValue, Response, Ui, vec2};
 
 use super::commands::entry_of;
+use super::state::Settings;
 use super::theme;
 use super::widgets::{primary_button_ui, segmented_ui};
 use super::{Command, Focus, View};
@@ -65,36 +66,34 @@ fn command_of(response: Response, command: Command, out: &mut Vec<Command>) {
 fn sampling_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     let mut settings = view.settings.clone();
     let context = view.session.model.as_ref().map_or(usize::MAX, |model| model.info.context);
-    ui.horizontal_wrapped(|ui| {
-        segmented_ui(
-            ui,
-            &mut settings.chat,
-            &[
-                (true, "Chat", "Render the prompt as one user turn with the model's chat template"),
-                (false, "Plain text", "Give the model the text as it is"),
-            ],
-        );
+    let narrow = ui.available_width() < 540.0;
+    let chat = |ui: &mut Ui, settings: &mut Settings| {
+        let options = [
+            (true, "Chat", "Render the prompt as one user turn with the model's chat template"),
+            (false, "Plain text", "Give the model the text as it is"),
+        ];
+        segmented_ui(ui, &mut settings.chat, &options);
         ui.add_space(6.0);
-        number_ui(
-            ui,
-            "Tokens",
-            "Longest reply, in tokens. 0 reads the prompt only",
-            DragValue::new(&mut settings.max_tokens).range(0..=context).speed(1),
-        );
-        number_ui(
-            ui,
-            "Temperature",
-            "0 always takes the most likely token; 1 samples from the model's own distribution",
-            DragValue::new(&mut settings.temperature).range(0.0..=2.0).speed(0.01).max_decimals(2),
-        );
-        number_ui(
-            ui,
-            "Top-p",
-            "Sample from the most likely tokens whose probabilities add up to this",
-            DragValue::new(&mut settings.top_p).range(0.01..=1.0).speed(0.005).max_decimals(2),
-        );
+        let value = DragValue::new(&mut settings.max_tokens).range(0..=context).speed(1);
+        number_ui(ui, "Tokens", "Longest reply, in tokens. 0 reads the prompt only", value);
+    };
+    let numbers = |ui: &mut Ui, settings: &mut Settings| {
+        let tooltip = "0 always takes the most likely token; 1 samples from the model's own distribution";
+        let value = DragValue::new(&mut settings.temperature).range(0.0..=2.0).speed(0.01).max_decimals(2);
+        number_ui(ui, "Temperature", tooltip, value);
+        let value = DragValue::new(&mut settings.top_p).range(0.01..=1.0).speed(0.005).max_decimals(2);
+        number_ui(ui, "Top-p", "Sample from the most likely tokens whose probabilities add up to this", value);
         number_ui(ui, "Seed", "The same seed gives the same reply", DragValue::new(&mut settings.seed));
+    };
+    ui.horizontal(|ui| {
+        chat(ui, &mut settings);
+        if !narrow {
+            numbers(ui, &mut settings);
+        }
     });
+    if narrow {
+        ui.horizontal(|ui| numbers(ui, &mut settings));
+    }
     if settings != *view.settings {
         out.push(Command::Settings(Box::new(settings)));
     }

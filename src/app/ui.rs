@@ -93,8 +93,8 @@ impl App {
         let side = Frame::NONE.inner_margin(Margin::same(GUTTER as i8));
         let below = card.outer_margin(Margin { top: GUTTER as i8, ..Margin::ZERO });
         Panel::left("left")
-            .default_size(width * 0.21)
-            .size_range(240.0..=420.0)
+            .default_size((width * 0.21).clamp(288.0, 330.0))
+            .size_range(288.0..=420.0)
             .frame(side)
             .show_separator_line(false)
             .show(ui, |ui| {
@@ -106,8 +106,8 @@ impl App {
                 });
             });
         Panel::right("right")
-            .default_size(width * 0.28)
-            .size_range(300.0..=700.0)
+            .default_size((width * 0.28).clamp(330.0, 460.0))
+            .size_range(330.0..=700.0)
             .frame(side)
             .show_separator_line(false)
             .show(ui, |ui| {
