@@ -1,0 +1,328 @@
+//! What the window does: clicks and keys in, requests and steering out, played with a scripted engine.
+
+mod window_support;
+
+use std::path::PathBuf;
+
+use circumplex::app::{Command, ListOrder, Settings};
+use circumplex::bank::Bank;
+use circumplex::engine::{Event, Request, Work};
+use circumplex::steering::{Scope, Steering, Term};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+use window_support::{FixedPicker, Stage, bank, prompt_tokens, stage, stage_with, tokens};
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+
+fn open() -> Stage {
+    let mut stage = stage(Settings::default(), SIZE);
+    stage.ready("My dog ran away.");
+    stage
+}
+
+fn index(name: &str) -> usize {
+    bank().emotions.iter().position(|emotion| emotion == name).unwrap()
+}
+
+fn steer_calm(stage: &mut Stage, strength: f32) {
+    let terms = vec![Term { name: "calm".into(), strength }];
+    let ctx = stage.harness.ctx.clone();
+    stage.harness.state_mut().apply(&ctx, Command::Steering(Steering { terms, ..Steering::default() }));
+    stage.settle();
+}
+
+fn strength(stage: &Stage) -> f32 {
+    stage.script.steering.get().unwrap().terms[0].strength
+}
+
+#[test]
+fn a_typed_prompt_is_run() {
+    let mut stage = stage(Settings { max_tokens: 9, seed: 3, ..Settings::default() }, SIZE);
+    stage.open_model();
+    stage.settle();
+    let prompt = stage.harness.get_by_label("Prompt");
+    prompt.focus();
+    prompt.type_text("My dog ran away.");
+    stage.settle();
+    stage.harness.get_by_label("Run").click();
+    stage.settle();
+    let requests = stage.requests();
+    let [Request::Run(run)] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((run.prompt.as_str(), run.chat, run.max_tokens, run.sampling.seed), ("My dog ran away.", true, 9, 3));
+}
+
+#[test]
+fn an_empty_prompt_is_not_run() {
+    let mut stage = stage(Settings::default(), SIZE);
+    stage.ready("  ");
+    stage.harness.get_by_label("Run").click();
+    stage.settle();
+    assert!(stage.requests().is_empty());
+}
+
+#[test]
+fn enter_in_the_prompt_runs_it() {
+    let mut stage = open();
+    stage.harness.get_by_label("Prompt").focus();
+    stage.settle();
+    stage.harness.key_press(egui::Key::Enter);
+    stage.settle();
+    assert!(matches!(stage.requests().as_slice(), [Request::Run(_)]));
+}
+
+#[test]
+fn a_moved_slider_reaches_the_engine() {
+    let mut stage = open();
+    steer_calm(&mut stage, 0.1);
+    stage.harness.get_by_label("Strength of calm").set_value_accesskit(0.25);
+    stage.settle();
+    assert!((strength(&stage) - 0.25).abs() < 1e-6);
+}
+
+#[test]
+fn a_typed_strength_reaches_the_engine_beyond_the_slider() {
+    let mut stage = open();
+    steer_calm(&mut stage, 0.1);
+    stage.harness.get_by_label("Strength of calm as a number").click();
+    stage.settle();
+    stage.harness.key_combination_modifiers(egui::Modifiers::COMMAND, &[egui::Key::A]);
+    stage.harness.event(egui::Event::Text("-0.75".into()));
+    stage.harness.key_press(egui::Key::Enter);
+    stage.settle();
+    assert!((strength(&stage) + 0.75).abs() < 1e-6, "{}", strength(&stage));
+}
+
+#[test]
+fn a_slider_keeps_a_typed_value_beyond_its_end() {
+    let mut stage = open();
+    steer_calm(&mut stage, 0.8);
+    stage.settle();
+    assert_eq!(strength(&stage), 0.8);
+}
+
+#[test]
+fn the_plus_beside_an_emotion_steers_with_it() {
+    let mut stage = open();
+    stage.harness.get_by_label("Search emotions").type_text("serene");
+    stage.settle();
+    stage.harness.get_by_label("Steer serene").click();
+    stage.settle();
+    assert_eq!(stage.script.steering.get().unwrap().terms[0].name, "serene");
+    stage.harness.get_by_label("Stop steering serene").click();
+    stage.settle();
+    assert!(stage.script.steering.get().unwrap().terms.is_empty());
+}
+
+#[test]
+fn the_scope_reaches_the_engine() {
+    let mut stage = open();
+    steer_calm(&mut stage, 0.1);
+    stage.harness.get_by_label("Reply").click();
+    stage.settle();
+    assert_eq!(stage.script.steering.get().unwrap().scope, Scope::Reply);
+}
+
+#[test]
+fn a_clicked_emotion_is_pinned_and_unpinned() {
+    let mut stage = open();
+    stage.harness.get_by_label("afraid").click();
+    stage.settle();
+    assert!(stage.harness.state().session().pin_of(index("afraid")).is_some());
+    stage.harness.get_by_label("afraid").click();
+    stage.settle();
+    assert!(stage.harness.state().session().pin_of(index("afraid")).is_none());
+}
+
+#[test]
+fn the_search_filters() {
+    let mut stage = open();
+    assert!(stage.harness.query_by_label("afraid").is_some());
+    stage.harness.get_by_label("Search emotions").type_text("sereN");
+    stage.settle();
+    assert!(stage.harness.query_by_label("serene").is_some());
+    assert!(stage.harness.query_by_label("afraid").is_none());
+}
+
+#[test]
+fn the_list_can_be_ordered_by_score() {
+    let mut stage = stage(Settings { order: ListOrder::Score, ..Settings::default() }, SIZE);
+    stage.ready("My dog ran away.");
+    stage.run();
+    stage.stream(1, 3);
+    let names = ["sad", "miserable", "afraid", "calm", "relaxed"];
+    let shown: Vec<_> = names.iter().filter(|name| stage.harness.query_by_label(name).is_some()).collect();
+    assert!(!shown.contains(&&"calm") && !shown.contains(&&"relaxed"), "{shown:?}");
+}
+
+#[test]
+fn stop_cancels_the_run() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 3);
+    stage.harness.get_by_label("Stop").click();
+    stage.settle();
+    let (_, cancel) = stage.script.requests.try_iter().last().unwrap();
+    assert!(cancel.is_cancelled());
+    stage.tell(Event::Ended { work: Work::Running, cancelled: true });
+    stage.settle();
+    assert!(stage.harness.state().session().job.is_none());
+}
+
+#[test]
+fn events_of_an_old_run_are_dropped() {
+    let mut stage = open();
+    for run in [1, 2] {
+        stage.run();
+        stage.stream(run, 2);
+        stage.tell(Event::Ended { work: Work::Running, cancelled: false });
+        stage.settle();
+    }
+    stage.tell(tokens(1, 20, 22, &["late"]));
+    stage.settle();
+    let run = stage.harness.state().session().run.as_ref().unwrap();
+    assert_eq!((run.id, run.tokens.len()), (2, prompt_tokens().len() + 2));
+    assert!(stage.harness.query_by_label("late").is_none());
+}
+
+#[test]
+fn a_failing_open_keeps_what_was_open() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 2);
+    stage.tell(Event::Ended { work: Work::Running, cancelled: false });
+    stage.tell(Event::Began(Work::OpeningModel));
+    stage.tell(Event::Failed { work: Work::OpeningModel, message: "no config.json in the folder x\nChoose a model folder".into() });
+    stage.tell(Event::Ended { work: Work::OpeningModel, cancelled: false });
+    stage.settle();
+    let session = stage.harness.state().session();
+    assert!(session.model.is_some() && session.bank.is_some() && session.run.is_some());
+    assert!(stage.harness.query_by_label("No config.json in the folder x").is_some());
+    stage.harness.get_by_label("Dismiss message").click();
+    stage.settle();
+    assert!(stage.harness.state().session().notice.is_none());
+}
+
+#[test]
+fn a_failing_run_keeps_the_one_before() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 2);
+    stage.tell(Event::Ended { work: Work::Running, cancelled: false });
+    stage.settle();
+    stage.run();
+    stage.tell(Event::Failed { work: Work::Running, message: "the text is longer than the context\nShorten it".into() });
+    stage.tell(Event::Ended { work: Work::Running, cancelled: false });
+    stage.settle();
+    assert_eq!(stage.harness.state().session().run.as_ref().map(|run| run.id), Some(1));
+}
+
+#[test]
+fn a_path_opens_a_model() {
+    let mut stage = stage(Settings::default(), SIZE);
+    stage.settle();
+    let field = stage.harness.get_by_label("Model folder");
+    field.focus();
+    field.type_text("models/a");
+    stage.settle();
+    stage.harness.get_by_label("Open model").click();
+    stage.settle();
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if *path == PathBuf::from("models/a")));
+}
+
+#[test]
+fn the_dialog_opens_a_model() {
+    let mut stage = stage_with(Settings::default(), SIZE, FixedPicker::new(Some("models/picked")));
+    stage.settle();
+    stage.harness.get_by_label("Browse: Model folder").click();
+    stage.settle();
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if *path == PathBuf::from("models/picked")));
+}
+
+#[test]
+fn a_dropped_file_opens_as_a_bank() {
+    #[derive(Debug)]
+    struct Dropped(PathBuf);
+    impl egui::DroppedFile for Dropped {
+        fn path(&self) -> &std::path::Path {
+            &self.0
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Err("not read".into())
+        }
+    }
+    let mut stage = open();
+    let file = std::sync::Arc::new(Dropped("somewhere/bank.safetensors".into()));
+    stage.harness.input_mut().dropped_files.push(file);
+    stage.settle();
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenBank(path)] if path.ends_with("bank.safetensors")));
+}
+
+#[test]
+fn pins_go_by_name_to_another_bank() {
+    let mut stage = open();
+    let old = bank();
+    let mut emotions = old.emotions.clone();
+    emotions.reverse();
+    let other = Bank { emotions: emotions.clone(), ..old };
+    stage.tell(Event::BankOpened { bank: std::sync::Arc::new(other), path: "other.safetensors".into() });
+    stage.settle();
+    let pins = &stage.harness.state().session().pins;
+    let names: Vec<_> = pins.iter().map(|pin| emotions[pin.emotion].as_str()).collect();
+    assert_eq!(names, ["calm", "desperate"]);
+}
+
+#[test]
+fn shortcuts_do_what_the_menu_says() {
+    let mut stage = open();
+    let block = stage.harness.state().session().block;
+    stage.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::CloseBracket);
+    stage.settle();
+    assert_eq!(stage.harness.state().session().block, block + 1);
+}
+
+#[test]
+fn a_click_on_a_token_selects_it() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 6);
+    stage.harness.get_by_label("days").click();
+    stage.settle();
+    let span = stage.harness.state().session().selection.unwrap();
+    assert_eq!((span.first, span.last), (7, 7));
+    assert!(stage.harness.query_by_label("Readings at “days”").is_some());
+}
+
+#[test]
+fn tokens_tell_their_scores_to_a_screen_reader() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 6);
+    let value = stage.harness.get_by_label("days").accesskit_node().value().unwrap();
+    assert!(value.contains("calm") && value.contains(" sd"), "{value}");
+}
+
+#[test]
+fn an_idle_window_asks_for_no_frames() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 6);
+    stage.finish(1, 0);
+    assert!(!stage.harness.ctx.has_requested_repaint());
+}
+
+#[test]
+fn a_build_asks_for_its_three_paths() {
+    let mut stage = stage_with(Settings::default(), SIZE, FixedPicker::new(Some("texts/a.jsonl")));
+    stage.open_model();
+    stage.settle();
+    stage.harness.get_by_label("Build one…").click();
+    stage.settle();
+    for name in ["Stories", "Neutral texts", "Write the bank to"] {
+        stage.harness.get_by_label(&format!("Browse: {name}")).click();
+        stage.settle();
+    }
+    stage.harness.get_by_label("Build").click();
+    stage.settle();
+    let requests = stage.requests();
+    let [Request::Build(build)] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((build.start_token, build.variance, build.stories.to_str()), (50, 0.5, Some("texts/a.jsonl")));
+}

@@ -1,0 +1,118 @@
+//! Pictures of the Explore view in each of its states, in both themes, drawn by the software raster with a scripted engine.
+
+mod window_support;
+
+use std::time::Duration;
+
+use circumplex::app::{Appearance, Command, MapColour, Settings, Span};
+use circumplex::engine::{Event, Work};
+use circumplex::job::Progress;
+use circumplex::steering::{Steering, Term};
+use egui_kittest::kittest::Queryable as _;
+use window_support::{Stage, stage};
+
+const SIZE: [f32; 2] = [1280.0, 800.0];
+
+/// Plays `play` in both themes and compares the pictures.
+#[track_caller]
+fn check(name: &str, settings: &Settings, play: impl Fn(&mut Stage)) {
+    for (suffix, theme) in [("dark", Appearance::Dark), ("light", Appearance::Light)] {
+        let mut stage = stage(Settings { theme, ..settings.clone() }, SIZE);
+        play(&mut stage);
+        stage.settle();
+        stage.harness.snapshot(format!("explore_{name}_{suffix}"));
+    }
+}
+
+fn steer(stage: &mut Stage) {
+    let terms = [("calm", 0.12), ("desperate", -0.05), ("random", 0.0)];
+    let terms = terms.map(|(name, strength)| Term { name: name.into(), strength }).into();
+    let ctx = stage.harness.ctx.clone();
+    stage.harness.state_mut().apply(&ctx, Command::Steering(Steering { terms, ..Steering::default() }));
+}
+
+#[test]
+fn empty() {
+    check("empty", &Settings { recent_models: vec!["models/tiny-chat".into()], ..Settings::default() }, |_| {});
+}
+
+#[test]
+fn loading() {
+    check("loading", &Settings::default(), |stage| {
+        stage.tell(Event::Began(Work::OpeningModel));
+        let left = Some(Duration::from_secs(14));
+        let progress = Progress { done: 62, total: 100, note: "Loading weights".into(), left };
+        stage.tell(Event::Progress(Work::OpeningModel, progress));
+    });
+}
+
+#[test]
+fn no_bank() {
+    check("no_bank", &Settings::default(), |stage| stage.open_model());
+}
+
+#[test]
+fn no_run() {
+    let settings = Settings { map_colour: MapColour::Valence, ..Settings::default() };
+    check("no_run", &settings, |stage| {
+        stage.open_model();
+        stage.open_bank();
+    });
+}
+
+#[test]
+fn running() {
+    check("running", &Settings::default(), |stage| {
+        stage.ready("My dog ran away two days ago. I have looked everywhere.");
+        stage.run();
+        stage.stream(1, 12);
+    });
+}
+
+#[test]
+fn finished() {
+    check("finished", &Settings::default(), |stage| {
+        stage.ready("My dog ran away two days ago. I have looked everywhere.");
+        steer(stage);
+        stage.run();
+        stage.stream(1, usize::MAX);
+        stage.finish(1, 67);
+        let ctx = stage.harness.ctx.clone();
+        stage.harness.state_mut().apply(&ctx, Command::Select(Some(Span::of(26, 31))));
+    });
+}
+
+#[test]
+fn hovered_token() {
+    check("hovered_token", &Settings::default(), |stage| {
+        stage.ready("My dog ran away two days ago. I have looked everywhere.");
+        stage.run();
+        stage.stream(1, usize::MAX);
+        stage.finish(1, 0);
+        stage.harness.get_by_label("worry").hover();
+    });
+}
+
+#[test]
+fn error() {
+    check("error", &Settings::default(), |stage| {
+        stage.ready("My dog ran away two days ago. I have looked everywhere.");
+        stage.run();
+        stage.stream(1, usize::MAX);
+        stage.finish(1, 0);
+        stage.tell(Event::Failed {
+            work: Work::OpeningBank,
+            message: "the bank has vectors of width 64, the model has width 24: other.safetensors\nBuild a bank for this model, or open the model it was built for".into(),
+        });
+    });
+}
+
+#[test]
+fn build_dialog() {
+    check("build_dialog", &Settings::default(), |stage| {
+        stage.open_model();
+        stage.settle();
+        let ctx = stage.harness.ctx.clone();
+        stage.harness.state_mut().apply(&ctx, Command::BuildBank);
+    });
+}
