@@ -25,8 +25,14 @@ fn index(name: &str) -> usize {
 
 fn steer_calm(stage: &mut Stage, strength: f32) {
     let terms = vec![Term { name: "calm".into(), strength }];
-    let ctx = stage.harness.ctx.clone();
-    stage.harness.state_mut().apply(&ctx, Command::Steering(Steering { terms, ..Steering::default() }));
+    stage.apply(Command::Steering(Steering { terms, ..Steering::default() }));
+    stage.settle();
+}
+
+fn search(stage: &mut Stage, text: &str) {
+    let field = stage.harness.get_by_label("Search emotions");
+    field.focus();
+    field.type_text(text);
     stage.settle();
 }
 
@@ -102,8 +108,7 @@ fn a_slider_keeps_a_typed_value_beyond_its_end() {
 #[test]
 fn the_plus_beside_an_emotion_steers_with_it() {
     let mut stage = open();
-    stage.harness.get_by_label("Search emotions").type_text("serene");
-    stage.settle();
+    search(&mut stage, "serene");
     stage.harness.get_by_label("Steer serene").click();
     stage.settle();
     assert_eq!(stage.script.steering.get().unwrap().terms[0].name, "serene");
@@ -136,8 +141,7 @@ fn a_clicked_emotion_is_pinned_and_unpinned() {
 fn the_search_filters() {
     let mut stage = open();
     assert!(stage.harness.query_by_label("afraid").is_some());
-    stage.harness.get_by_label("Search emotions").type_text("sereN");
-    stage.settle();
+    search(&mut stage, "sereN");
     assert!(stage.harness.query_by_label("serene").is_some());
     assert!(stage.harness.query_by_label("afraid").is_none());
 }
@@ -190,7 +194,10 @@ fn a_failing_open_keeps_what_was_open() {
     stage.stream(1, 2);
     stage.tell(Event::Ended { work: Work::Running, cancelled: false });
     stage.tell(Event::Began(Work::OpeningModel));
-    stage.tell(Event::Failed { work: Work::OpeningModel, message: "no config.json in the folder x\nChoose a model folder".into() });
+    stage.tell(Event::Failed {
+        work: Work::OpeningModel,
+        message: "no config.json in the folder x\nChoose a model folder".into(),
+    });
     stage.tell(Event::Ended { work: Work::OpeningModel, cancelled: false });
     stage.settle();
     let session = stage.harness.state().session();
@@ -209,7 +216,8 @@ fn a_failing_run_keeps_the_one_before() {
     stage.tell(Event::Ended { work: Work::Running, cancelled: false });
     stage.settle();
     stage.run();
-    stage.tell(Event::Failed { work: Work::Running, message: "the text is longer than the context\nShorten it".into() });
+    stage
+        .tell(Event::Failed { work: Work::Running, message: "the text is longer than the context\nShorten it".into() });
     stage.tell(Event::Ended { work: Work::Running, cancelled: false });
     stage.settle();
     assert_eq!(stage.harness.state().session().run.as_ref().map(|run| run.id), Some(1));
@@ -234,7 +242,9 @@ fn the_dialog_opens_a_model() {
     stage.settle();
     stage.harness.get_by_label("Browse: Model folder").click();
     stage.settle();
-    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if *path == PathBuf::from("models/picked")));
+    assert!(
+        matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if *path == PathBuf::from("models/picked"))
+    );
 }
 
 #[test]

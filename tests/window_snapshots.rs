@@ -8,27 +8,29 @@ use circumplex::app::{Appearance, Command, MapColour, Settings, Span};
 use circumplex::engine::{Event, Work};
 use circumplex::job::Progress;
 use circumplex::steering::{Steering, Term};
+use egui_kittest::SnapshotResults;
 use egui_kittest::kittest::Queryable as _;
 use window_support::{Stage, stage};
 
-const SIZE: [f32; 2] = [1280.0, 800.0];
+const SIZE: [f32; 2] = [1080.0, 700.0];
 
 /// Plays `play` in both themes and compares the pictures.
 #[track_caller]
 fn check(name: &str, settings: &Settings, play: impl Fn(&mut Stage)) {
+    let mut results = SnapshotResults::new();
     for (suffix, theme) in [("dark", Appearance::Dark), ("light", Appearance::Light)] {
         let mut stage = stage(Settings { theme, ..settings.clone() }, SIZE);
         play(&mut stage);
         stage.settle();
         stage.harness.snapshot(format!("explore_{name}_{suffix}"));
+        results.extend_harness(&mut stage.harness);
     }
 }
 
 fn steer(stage: &mut Stage) {
     let terms = [("calm", 0.12), ("desperate", -0.05), ("random", 0.0)];
     let terms = terms.map(|(name, strength)| Term { name: name.into(), strength }).into();
-    let ctx = stage.harness.ctx.clone();
-    stage.harness.state_mut().apply(&ctx, Command::Steering(Steering { terms, ..Steering::default() }));
+    stage.apply(Command::Steering(Steering { terms, ..Steering::default() }));
 }
 
 #[test]
@@ -77,8 +79,7 @@ fn finished() {
         stage.run();
         stage.stream(1, usize::MAX);
         stage.finish(1, 67);
-        let ctx = stage.harness.ctx.clone();
-        stage.harness.state_mut().apply(&ctx, Command::Select(Some(Span::of(26, 31))));
+        stage.apply(Command::Select(Some(Span::of(26, 31))));
     });
 }
 
@@ -112,7 +113,6 @@ fn build_dialog() {
     check("build_dialog", &Settings::default(), |stage| {
         stage.open_model();
         stage.settle();
-        let ctx = stage.harness.ctx.clone();
-        stage.harness.state_mut().apply(&ctx, Command::BuildBank);
+        stage.apply(Command::BuildBank);
     });
 }

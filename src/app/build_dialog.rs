@@ -7,7 +7,8 @@ use egui::{Context, DragValue, Ui};
 use super::Command;
 use super::picker::Pick;
 use super::theme::{self, PAD};
-use super::widgets::{PathAction, caption_ui, path_ui, primary_button};
+use super::widgets::{PathAction, caption_ui, path_ui, primary_button_ui};
+use crate::bank::Report;
 use crate::engine::BuildRequest;
 
 /// What has been typed so far.
@@ -53,7 +54,8 @@ impl BuildDraft {
 pub fn build_dialog_ui(ctx: &Context, draft: &mut Option<BuildDraft>, out: &mut Vec<Command>) {
     let Some(build) = draft else { return };
     let mut close = false;
-    let modal = egui::Modal::new(egui::Id::unique("build dialog")).show(ctx, |ui| {
+    let frame = egui::Frame::popup(&ctx.global_style()).inner_margin(egui::Margin::same(18));
+    let modal = egui::Modal::new(egui::Id::unique("build dialog")).frame(frame).show(ctx, |ui| {
         ui.set_width(520.0);
         close = fields_ui(ui, build, out);
     });
@@ -98,12 +100,57 @@ fn fields_ui(ui: &mut Ui, build: &mut BuildDraft, out: &mut Vec<Command>) -> boo
     let mut close = false;
     ui.horizontal(|ui| {
         let ready = build.request().is_some();
-        let response =
-            ui.add_enabled(ready, primary_button(ui, "Build")).on_disabled_hover_text("Fill in the three paths first");
+        let response = primary_button_ui(ui, "Build", ready, egui::vec2(90.0, 28.0))
+            .on_disabled_hover_text("Fill in the three paths first");
         if response.clicked() {
             out.push(Command::Build(build.clone()));
         }
-        close = ui.button("Cancel").clicked();
+        close = ui.add_sized([90.0, 28.0], egui::Button::new("Cancel")).clicked();
     });
     close
+}
+
+/// What a build did, for the banner: what came out, and what was left out.
+pub fn report_text(report: &Report) -> String {
+    let first = format!(
+        "Built a bank of {} emotions from {} stories and {} neutral texts",
+        report.emotions, report.stories, report.neutral
+    );
+    let skipped = [
+        (report.stories_too_short, "stories too short"),
+        (report.neutral_too_short, "neutral texts too short"),
+        (report.bad_stories.count + report.bad_neutral.count, "lines that could not be read"),
+        (report.emotions_left_out.len(), "emotions without a usable story"),
+        (report.questions_too_long, "questions too long"),
+    ];
+    let mut notes: Vec<String> =
+        skipped.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    if !notes.is_empty() {
+        notes = vec![format!("Skipped: {}", notes.join(", "))];
+    }
+    if report.texts_cut > 0 {
+        notes.push(format!("{} texts were cut at the model's context", report.texts_cut));
+    }
+    if notes.is_empty() { first } else { format!("{first}\n{}", notes.join(". ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_what_was_left_out() {
+        let report = Report { emotions: 171, stories: 2052, neutral: 100, ..Report::default() };
+        assert_eq!(report_text(&report), "Built a bank of 171 emotions from 2052 stories and 100 neutral texts");
+        let report = Report { stories_too_short: 3, texts_cut: 2, ..report };
+        let text = report_text(&report);
+        assert!(text.ends_with("\nSkipped: 3 stories too short. 2 texts were cut at the model's context"), "{text}");
+    }
+
+    #[test]
+    fn a_request_needs_all_three_paths() {
+        let draft = BuildDraft { stories: "a".into(), neutral: "b".into(), ..BuildDraft::default() };
+        assert!(draft.request().is_none());
+        assert!(BuildDraft { out: "c".into(), ..draft }.request().is_some());
+    }
 }

@@ -58,7 +58,7 @@ fn pins_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
             let fill = if leads { palette.hovered } else { palette.raised };
             let chip = ui.add(egui::Button::new(text).fill(fill).stroke(egui::Stroke::NONE).small());
             let dot = Rect::from_center_size(chip.rect.left_center() + vec2(13.0, 0.0), vec2(8.0, 8.0));
-            ui.painter().rect_filled(dot, 2.0, theme::pin(pin.colour));
+            ui.painter().rect_filled(dot, 2.0, theme::pin(palette, pin.colour));
             let chip = chip.accessible_name(format!("Unpin {name}"));
             if chip.hovered() {
                 out.push(Command::HoverEmotion(pin.emotion));

@@ -12,7 +12,7 @@ use super::{Command, Focus, View, format};
 pub fn emotions_ui(ui: &mut Ui, view: &View, search: &mut String, focus: &mut Option<Focus>, out: &mut Vec<Command>) {
     let Some(bank) = &view.session.bank else {
         title_ui(ui, "Emotions", |_| {});
-        advice_ui(ui, "No bank is open", "A bank holds the emotion vectors of one model");
+        advice_ui(ui, "No bank is open", "It holds the emotion vectors of one model");
         return;
     };
     let shown = shown(view, search);
@@ -103,7 +103,7 @@ fn row_ui(ui: &mut Ui, view: &View, emotion: usize, out: &mut Vec<Command>) {
     if inside || view.session.hovered_emotion == Some(emotion) || response.has_focus() {
         ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, palette.raised);
     }
-    pin_marker(ui, pos2(rect.left() + 10.0, rect.center().y), pin.map(|pin| theme::pin(pin.colour)));
+    pin_marker(ui, pos2(rect.left() + 10.0, rect.center().y), pin.map(|pin| theme::pin(palette, pin.colour)));
 
     let colour = if pin.is_some() { palette.strong } else { palette.text };
     let name_rect = Rect::from_min_max(pos2(rect.left() + 22.0, rect.top()), pos2(rect.right() - 122.0, rect.bottom()));

@@ -10,15 +10,6 @@ pub fn unit(metric: Metric) -> &'static str {
     }
 }
 
-/// Name of a metric.
-pub fn metric(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Z => "z",
-        Metric::Cosine => "cosine",
-        Metric::Dot => "dot",
-    }
-}
-
 /// A score with its sign, without its unit: the sign must be readable without colour.
 pub fn score(metric: Metric, value: f32) -> String {
     if !value.is_finite() {
@@ -76,7 +67,7 @@ pub fn left(left: std::time::Duration) -> String {
 pub fn visible(text: &str) -> String {
     text.chars()
         .filter_map(|c| match c {
-            '\n' => Some('⏎'),
+            '\n' => Some('↵'),
             '\r' => None,
             '\t' => Some('→'),
             c if c.is_control() => Some('·'),
@@ -107,7 +98,7 @@ mod tests {
 
     #[test]
     fn white_space_becomes_visible() {
-        assert_eq!(visible("a\n\tb"), "a⏎→b");
+        assert_eq!(visible("a\n\tb"), "a↵→b");
     }
 
     #[test]

@@ -54,7 +54,7 @@ impl Layout {
                 self.lines.push(Line { first, end: index, y });
                 y += self.line_height + self.gap;
                 (first, word, x) = (index, index, 0.0);
-            } else if breaks {
+            } else if breaks && !is_line_end(text) {
                 self.lines.push(Line { first, end: index, y });
                 y += self.line_height;
                 (first, word, x) = (index, index, 0.0);
@@ -72,7 +72,7 @@ impl Layout {
             }
             self.spans.push((x, width));
             x += width;
-            breaks = text.contains('⏎');
+            breaks = text.contains('↵');
         }
         self.lines.push(Line { first, end: self.spans.len(), y });
     }
@@ -112,6 +112,11 @@ impl Layout {
     }
 }
 
+/// Line ends only: several in a row stand on one line.
+fn is_line_end(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c == '↵')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,12 +153,13 @@ mod tests {
 
     #[test]
     fn line_ends_and_the_reply_start_lines() {
-        check(&["a", "⏎", "b", " c", " d"], 99.0, 4, &[(0, 2), (2, 4), (4, 5)]);
+        check(&["a", "↵", "b", " c", " d"], 99.0, 4, &[(0, 2), (2, 4), (4, 5)]);
+        check(&["a", "↵", "↵", "b"], 99.0, 99, &[(0, 3), (3, 4)]);
     }
 
     #[test]
     fn a_reply_after_a_line_end_starts_one_line() {
-        check(&["a", "⏎", "b"], 99.0, 2, &[(0, 2), (2, 3)]);
+        check(&["a", "↵", "b"], 99.0, 2, &[(0, 2), (2, 3)]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::build_dialog::BuildDraft;
+use super::build_dialog::{BuildDraft, report_text};
 use super::picker::Pick;
 use super::run::Run;
 use super::state::{Appearance, Job, Notice, OpenBank, OpenModel, Session, remember};
@@ -71,7 +71,7 @@ impl App {
                     bank.caveat = Some(caveat);
                 }
             }
-            Event::Built(report) => session.notice = Some(Notice { error: false, message: report.to_string() }),
+            Event::Built(report) => session.notice = Some(Notice { error: false, message: report_text(&report) }),
             Event::Tokens(tokens) => self.tokens(tokens),
             Event::Resteered { run, position, from_start } => {
                 if let Some(shown) = session.run.as_mut().filter(|shown| shown.id == run) {

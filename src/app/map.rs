@@ -8,7 +8,7 @@ use super::theme::{self, Palette};
 use super::widgets::{advice_ui, caption_line_ui, segmented_ui, title_ui};
 use super::{Command, View, format};
 use crate::emotion;
-use crate::geometry::{Axis, Map, Point};
+use crate::geometry::{Axis, Map, Point, labels};
 
 /// Points nearer to the pointer than this are under it.
 const REACH: f32 = 12.0;
@@ -40,16 +40,16 @@ pub fn map_ui(ui: &mut Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Ve
             return;
         }
         None => {
-            advice_ui(ui, "No bank is open", "The map shows how its emotion vectors lie to one another");
+            advice_ui(ui, "No bank is open", "Open, import or build one below the conversation");
             return;
         }
     };
     let [x, y] = &map.axes;
-    caption_line_ui(ui, format!("⬆ {}", axis_text(y, &map))).on_hover_text(AXIS_HELP);
+    caption_line_ui(ui, format!("↑ {}", axis_text(y, &map))).on_hover_text(AXIS_HELP);
     let legend = legend_height(view.settings.map_colour);
     let height = (ui.available_height() - legend - 24.0).max(80.0);
     plot_ui(ui, view, &map, height, menu, out);
-    caption_line_ui(ui, format!("➡ {}", axis_text(x, &map))).on_hover_text(AXIS_HELP);
+    caption_line_ui(ui, format!("→ {}", axis_text(x, &map))).on_hover_text(AXIS_HELP);
     legend_ui(ui, view.settings.map_colour, &map);
     menu_ui(ui, view, menu, out);
 }
@@ -183,7 +183,7 @@ fn labels_ui(ui: &Ui, view: &View, map: &Map, rect: Rect, transform: &PlotTransf
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     for pin in &session.pins {
         if let Some(point) = map.points.get(pin.emotion) {
-            painter.circle_stroke(screen(transform, point), 7.0, Stroke::new(2.0, theme::pin(pin.colour)));
+            painter.circle_stroke(screen(transform, point), 7.0, Stroke::new(2.0, theme::pin(palette, pin.colour)));
         }
     }
     let mut wanted: Vec<usize> = session.hovered_emotion.into_iter().collect();
@@ -199,43 +199,59 @@ fn labels_ui(ui: &Ui, view: &View, map: &Map, rect: Rect, transform: &PlotTransf
         None => order.sort_by(|&a, &b| size(&map.points[b]).total_cmp(&size(&map.points[a]))),
     }
     wanted.extend(order.into_iter().take(if view.focus.is_some() { TOP } else { 3 * TOP }));
-    let mut seen = Vec::new();
-    let mut taken = Vec::new();
-    for (rank, emotion) in wanted.into_iter().enumerate() {
-        let Some(point) = map.points.get(emotion).filter(|_| !seen.contains(&emotion)) else { continue };
-        seen.push(emotion);
-        let important = rank < strong;
-        let text = match view.focus {
-            Some(scores) => format!("{} {}", point.emotion, format::score(view.settings.metric, scores[emotion])),
-            None => point.emotion.clone(),
-        };
-        let colour = if important { palette.strong } else { palette.weak };
-        let galley = painter.layout_no_wrap(text, TextStyle::Small.resolve(ui.style()), colour);
-        if let Some(place) = place(screen(transform, point), galley.size(), rect, &taken) {
-            painter.rect_filled(place.expand(1.0), 2.0, palette.sunken.gamma_multiply(0.8));
-            painter.galley(place.min.round(), galley, colour);
-            taken.push(place);
+    let mut labelled: Vec<usize> = Vec::new();
+    for emotion in wanted {
+        if emotion < map.points.len() && !labelled.contains(&emotion) {
+            labelled.push(emotion);
         }
+    }
+    let galleys: Vec<_> = labelled
+        .iter()
+        .enumerate()
+        .map(|(rank, &emotion)| {
+            let name = &map.points[emotion].emotion;
+            let text = match view.focus {
+                Some(scores) => format!("{name} {}", format::score(view.settings.metric, scores[emotion])),
+                None => name.clone(),
+            };
+            let colour = if rank < strong { palette.strong } else { palette.text };
+            painter.layout_no_wrap(text, TextStyle::Small.resolve(ui.style()), colour)
+        })
+        .collect();
+    let sizes: Vec<_> = galleys.iter().map(|galley| (f64::from(galley.size().x), f64::from(galley.size().y))).collect();
+    let others = (0..map.points.len()).filter(|emotion| !labelled.contains(emotion));
+    let dots: Vec<(f64, f64)> = labelled
+        .iter()
+        .copied()
+        .chain(others)
+        .map(|emotion| screen(transform, &map.points[emotion]))
+        .map(|at| (f64::from(at.x), f64::from(at.y)))
+        .collect();
+    let area = labels::Rect {
+        left: f64::from(rect.left()),
+        top: f64::from(rect.top()),
+        width: f64::from(rect.width()),
+        height: f64::from(rect.height()),
+    };
+    let places = labels::place(&dots, &sizes, 5.0, area);
+    for (rank, (galley, place)) in galleys.into_iter().zip(places).enumerate() {
+        // Names of lesser weight give way where there is no room.
+        if rank >= strong && !place.free {
+            continue;
+        }
+        let place_at = pos2(place.rect.left as f32, place.rect.top as f32);
+        let label = Rect::from_min_size(place_at, galley.size());
+        if place.distance > 8.0 {
+            let at = pos2(dots[rank].0 as f32, dots[rank].1 as f32);
+            painter.line_segment([at, label.clamp(at)], Stroke::new(1.0, palette.weak));
+        }
+        painter.rect_filled(label.expand(1.0), 2.0, palette.sunken.gamma_multiply(0.75));
+        painter.galley(label.min.round(), galley, palette.text);
     }
 }
 
 fn size(point: &Point) -> f64 {
     point.x.hypot(point.y)
-}
-
-/// A free place for a label beside its point: right, left, above, below.
-fn place(at: Pos2, size: egui::Vec2, bounds: Rect, taken: &[Rect]) -> Option<Rect> {
-    let gap = 8.0;
-    let places = [
-        pos2(at.x + gap, at.y - size.y / 2.0),
-        pos2(at.x - gap - size.x, at.y - size.y / 2.0),
-        pos2(at.x - size.x / 2.0, at.y - gap - size.y),
-        pos2(at.x - size.x / 2.0, at.y + gap),
-    ];
-    places
-        .into_iter()
-        .map(|min| Rect::from_min_size(min, size))
-        .find(|place| bounds.contains_rect(*place) && taken.iter().all(|other| !other.intersects(place.expand(2.0))))
 }
 
 fn point_tooltip_ui(ui: &mut Ui, view: &View, point: &Point, emotion: usize) {
@@ -323,6 +339,7 @@ fn clusters_ui(ui: &mut Ui, map: &Map) {
     let clusters = map.points.iter().map(|point| point.cluster + 1).max().unwrap_or(0);
     let column = (ui.available_width() - 8.0) / 4.0;
     ui.spacing_mut().item_spacing = vec2(0.0, 1.0);
+    ui.spacing_mut().interact_size.y = 17.0;
     let names: Vec<(usize, &str)> =
         (0..clusters).filter_map(|cluster| Some((cluster, central_word(map, cluster)?))).collect();
     for row in names.chunks(4) {
@@ -352,26 +369,6 @@ fn central_word(map: &Map, cluster: usize) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn bounds() -> Rect {
-        Rect::from_min_max(pos2(0.0, 0.0), pos2(200.0, 100.0))
-    }
-
-    #[test]
-    fn labels_avoid_one_another_and_the_edge() {
-        let size = vec2(40.0, 10.0);
-        let first = place(pos2(100.0, 50.0), size, bounds(), &[]).unwrap();
-        assert_eq!(first.min, pos2(108.0, 45.0));
-        let second = place(pos2(100.0, 50.0), size, bounds(), &[first]).unwrap();
-        assert!(!second.intersects(first));
-        let edge = place(pos2(195.0, 50.0), size, bounds(), &[]).unwrap();
-        assert!(bounds().contains_rect(edge));
-    }
-
-    #[test]
-    fn a_label_without_room_is_left_out() {
-        assert_eq!(place(pos2(100.0, 50.0), vec2(40.0, 10.0), bounds(), &[bounds()]), None);
-    }
 
     #[test]
     fn an_axis_says_its_component_variance_r_and_n() {

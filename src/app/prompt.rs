@@ -1,10 +1,10 @@
 //! The prompt box with Run and Stop, and how the reply is sampled.
 
-use egui::{DragValue, Ui, vec2};
+use egui::{DragValue, Response, Ui, vec2};
 
 use super::commands::entry_of;
 use super::theme;
-use super::widgets::{primary_button, segmented_ui};
+use super::widgets::{primary_button_ui, segmented_ui};
 use super::{Command, Focus, View};
 use crate::engine::Work;
 
@@ -38,36 +38,25 @@ pub fn prompt_ui(
         }
         ui.vertical(|ui| {
             let size = vec2(96.0, 30.0);
-            command_button_ui(ui, primary_button(ui, "Run"), size, Command::Run, &can, out);
+            let run = primary_button_ui(ui, "Run", can(&Command::Run), size);
+            command_of(run, Command::Run, out);
+            let stopping = view.session.job.as_ref().is_some_and(|job| job.stopping);
             let running = view.session.is_working(Work::Running);
-            let label = if running && !can(&Command::Stop) { "Stopping…" } else { "Stop" };
-            command_button_ui(
-                ui,
-                egui::Button::new(label),
-                size,
-                Command::Stop,
-                |command| running && can(command),
-                out,
-            );
+            let label = if running && stopping { "Stopping…" } else { "Stop" };
+            let enabled = running && can(&Command::Stop);
+            let stop = ui.add_enabled_ui(enabled, |ui| ui.add_sized(size, egui::Button::new(label))).inner;
+            command_of(stop, Command::Stop, out);
         });
     });
     ui.add_space(2.0);
     sampling_ui(ui, view, out);
 }
 
-fn command_button_ui(
-    ui: &mut Ui,
-    button: egui::Button<'_>,
-    size: egui::Vec2,
-    command: Command,
-    can: impl Fn(&Command) -> bool,
-    out: &mut Vec<Command>,
-) {
-    let enabled = can(&command);
-    let response = ui.add_enabled_ui(enabled, |ui| ui.add_sized(size, button)).inner;
+/// Gives a button the tooltip and the shortcut of its command.
+fn command_of(response: Response, command: Command, out: &mut Vec<Command>) {
     let Some(entry) = entry_of(&command) else { return };
     let shortcut =
-        entry.shortcut.map_or(String::new(), |shortcut| format!(" ({})", ui.ctx().format_shortcut(&shortcut)));
+        entry.shortcut.map_or(String::new(), |shortcut| format!(" ({})", response.ctx.format_shortcut(&shortcut)));
     if response.on_hover_text(format!("{}{shortcut}", entry.tooltip)).clicked() {
         out.push(command);
     }

@@ -31,7 +31,7 @@ pub fn readings_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let lines = (((ui.available_height() - 20.0) / LINE).floor().max(1.0) as usize).min(order.len().div_ceil(2));
     let lowest: Vec<usize> = order.iter().rev().take(lines).copied().collect();
-    ui.spacing_mut().item_spacing.y = 0.0;
+    ui.spacing_mut().item_spacing = vec2(14.0, 0.0);
     ui.columns(2, |columns| {
         for (column, (name, emotions)) in
             columns.iter_mut().zip([("Most active", &order[..lines]), ("Least active", &lowest)])
@@ -54,14 +54,14 @@ fn line_ui(ui: &mut Ui, view: &View, emotion: usize, score: f32, out: &mut Vec<C
         ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, palette.raised);
     }
     let colour = view.session.pin_of(emotion).map_or(palette.text, |_| palette.strong);
-    let name_rect = Rect::from_min_max(rect.left_top() + vec2(4.0, 0.0), pos2(rect.right() - 86.0, rect.bottom()));
+    let name_rect = Rect::from_min_max(rect.left_top() + vec2(4.0, 0.0), pos2(rect.right() - 74.0, rect.bottom()));
     text_in(ui, name_rect, Align2::LEFT_CENTER, name, TextStyle::Body, colour);
     score_bar(
         ui,
-        Rect::from_center_size(pos2(rect.right() - 62.0, rect.center().y), vec2(36.0, 5.0)),
+        Rect::from_center_size(pos2(rect.right() - 56.0, rect.center().y), vec2(28.0, 5.0)),
         score / view.full_scale,
     );
-    let number = Rect::from_min_max(pos2(rect.right() - 42.0, rect.top()), rect.right_bottom() - vec2(4.0, 0.0));
+    let number = Rect::from_min_max(pos2(rect.right() - 40.0, rect.top()), rect.right_bottom() - vec2(4.0, 0.0));
     text_in(ui, number, Align2::RIGHT_CENTER, text, TextStyle::Body, colour);
     if response.hovered() {
         out.push(Command::HoverEmotion(emotion));

@@ -7,11 +7,11 @@ use egui::{Align2, Ui, vec2};
 use super::picker::Pick;
 use super::state::file_name;
 use super::theme::{self, PAD};
-use super::widgets::{PathAction, caption_ui, path_ui, primary_button};
+use super::widgets::{PathAction, caption_ui, path_ui, primary_button_ui};
 use super::{Command, View};
 use crate::engine::Work;
 
-const WIDTH: f32 = 520.0;
+const WIDTH: f32 = 540.0;
 
 /// In the middle of the window while no model is open.
 pub fn no_model_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Command>) {
@@ -24,12 +24,12 @@ pub fn no_model_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Co
         ui.add_space(left);
         ui.vertical(|ui| {
             ui.set_width(width);
-            ui.label(egui::RichText::new("See and steer the emotion vectors inside a language model").size(19.0).color(palette.strong));
+            ui.label(egui::RichText::new("See and steer emotion vectors inside a language model").size(19.0).color(palette.strong));
             ui.add_space(2.0);
             ui.label(egui::RichText::new("Everything runs on this machine. Nothing is sent anywhere.").color(palette.weak));
             ui.add_space(PAD + 6.0);
             if view.session.is_working(Work::OpeningModel) {
-                opening_ui(ui, view);
+                opening_ui(ui, view, out);
                 return;
             }
             step_ui(ui, "1", "Open a model");
@@ -39,8 +39,11 @@ pub fn no_model_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Co
             open_row_ui(ui, "Open model", path, action, Pick::Model, Command::OpenModelAt, out);
             recent_ui(ui, &view.settings.recent_models, Command::OpenModelAt, out);
             ui.add_space(PAD);
-            step_ui(ui, "2", "Open or build a bank of emotion vectors");
+            step_ui(ui, "2", "Open, import or build a bank of emotion vectors");
+            caption_ui(ui, "A bank alone shows the map. Drop it on the window, or choose it in the bank menu above.");
+            ui.add_space(PAD);
             step_ui(ui, "3", "Run a prompt, pin emotions, move the sliders");
+            caption_ui(ui, "Every token is coloured by how active the pinned vectors are; a slider adds a vector to the running reply.");
         });
     });
 }
@@ -61,7 +64,7 @@ fn step_ui(ui: &mut Ui, number: &str, text: &str) {
     });
 }
 
-fn opening_ui(ui: &mut Ui, view: &View) {
+fn opening_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     let palette = theme::palette(ui);
     let progress = view.session.job.as_ref().and_then(|job| job.progress.as_ref());
     let note = progress.map_or("Opening the model", |progress| progress.note.as_str());
@@ -77,7 +80,11 @@ fn opening_ui(ui: &mut Ui, view: &View) {
         3.0,
         palette.accent,
     );
-    caption_ui(ui, "Stop is at the bottom right");
+    ui.add_space(4.0);
+    let stopping = view.session.job.as_ref().is_some_and(|job| job.stopping);
+    if ui.add_enabled(!stopping, egui::Button::new(if stopping { "Stopping…" } else { "Stop" })).clicked() {
+        out.push(Command::Stop);
+    }
 }
 
 /// Above the prompt while a model is open but no bank.
@@ -111,7 +118,7 @@ fn open_row_ui(
     out: &mut Vec<Command>,
 ) {
     let typed = path.trim();
-    let clicked = ui.add_enabled(!typed.is_empty(), primary_button(ui, label).min_size(vec2(120.0, 28.0))).clicked();
+    let clicked = primary_button_ui(ui, label, !typed.is_empty(), vec2(120.0, 28.0)).clicked();
     if action == PathAction::Browse {
         out.push(Command::Browse(pick));
     } else if clicked || action == PathAction::Entered {

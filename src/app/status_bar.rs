@@ -16,7 +16,9 @@ pub fn status_bar_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
 }
 
 fn summary(view: &View) -> String {
-    let Some(run) = &view.session.run else { return "Ready".into() };
+    let Some(run) = &view.session.run else {
+        return if view.session.job.is_none() { "Ready".into() } else { String::new() };
+    };
     let Some(summary) = &run.summary else {
         let reply = run.tokens.len().saturating_sub(run.prompt_tokens);
         return format!("{} prompt tokens · {reply} reply tokens so far", run.prompt_tokens);

@@ -3,7 +3,7 @@
 use egui::{Rect, Ui, pos2, vec2};
 
 use super::theme;
-use super::widgets::{Sign, caption_ui, segmented_ui, sign_button_ui, title_ui};
+use super::widgets::{Sign, caption_ui, segmented_ui, sign_button_ui, text_in, title_ui};
 use super::{Command, View, format};
 use crate::steering::{BlockRange, ChangeRule, RANDOM, Scope, Steering};
 
@@ -40,10 +40,8 @@ pub fn steering_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     egui::ScrollArea::vertical().max_height(168.0).show(ui, |ui| terms_ui(ui, view, &mut new));
     ui.add_space(2.0);
     let label = |ui: &mut Ui, text: &str| {
-        ui.add_sized(
-            vec2(48.0, 20.0),
-            egui::Label::new(theme::small(text).color(palette.weak)).halign(egui::Align::LEFT),
-        );
+        let (rect, _) = ui.allocate_exact_size(vec2(46.0, 22.0), egui::Sense::hover());
+        text_in(ui, rect, egui::Align2::LEFT_CENTER, text, egui::TextStyle::Small, palette.weak);
     };
     ui.horizontal(|ui| {
         label(ui, "Tokens");
@@ -109,7 +107,7 @@ fn terms_ui(ui: &mut Ui, view: &View, steering: &mut Steering) {
                 .and_then(|bank| bank.bank.emotions.iter().position(|emotion| *emotion == name));
             let colour = emotion
                 .and_then(|emotion| view.session.pin_of(emotion))
-                .map_or(palette.text, |pin| theme::pin(pin.colour));
+                .map_or(palette.text, |pin| theme::pin(palette, pin.colour));
             ui.scope(|ui| {
                 ui.set_width(74.0);
                 ui.add(
@@ -121,6 +119,7 @@ fn terms_ui(ui: &mut Ui, view: &View, steering: &mut Steering) {
                     .truncate(),
                 );
             });
+            ui.spacing_mut().interact_size.y = 18.0;
             ui.spacing_mut().slider_width = (width - 74.0 - 62.0 - 24.0 - 24.0).max(40.0);
             // The handle stays at the end of the rail while the typed value is beyond it.
             let mut rail = term.strength.clamp(-REACH, REACH);
@@ -171,7 +170,7 @@ fn blocks_ui(ui: &mut Ui, view: &View, steering: &mut Steering) {
     ui.spacing_mut().item_spacing.x = 4.0;
     ui.add_sized(vec2(34.0, 22.0), egui::DragValue::new(&mut range.first).range(0..=range.last.min(last)).speed(0.1))
         .accessible_name("First steered block");
-    ui.label("to");
+    ui.label(theme::small("to").color(theme::palette(ui).weak));
     ui.add_sized(vec2(34.0, 22.0), egui::DragValue::new(&mut range.last).range(range.first..=last).speed(0.1))
         .accessible_name("Last steered block");
     if range != before {

@@ -118,9 +118,12 @@ pub fn text_on(palette: &Palette, fill: Color32) -> Color32 {
     }
 }
 
-/// Colour of the n-th pin.
-pub fn pin(index: usize) -> Color32 {
-    colour(emotion::categorical(index))
+/// Colour of the n-th pin. The colours which could be taken for the score scale's come last.
+pub fn pin(palette: &Palette, index: usize) -> Color32 {
+    const ORDER: [usize; 10] = [2, 5, 6, 3, 9, 4, 7, 8, 0, 1];
+    let pure = colour(emotion::categorical(ORDER[index % ORDER.len()]));
+    let (end, share) = if palette.dark { (Color32::WHITE, 0.15) } else { (Color32::BLACK, 0.28) };
+    pure.lerp_to_gamma(end, share)
 }
 
 /// Text which heads a card.
@@ -135,6 +138,11 @@ pub fn small(text: impl Into<String>) -> egui::RichText {
 
 /// Gives a context the program's look in both themes.
 pub fn install(ctx: &egui::Context) {
+    // The arrows and signs which the text font lacks are in the monospaced one, also where there are no system fonts.
+    let mut fonts = egui::FontDefinitions::default();
+    let signs = fonts.families.get(&FontFamily::Monospace).cloned().unwrap_or_default();
+    fonts.families.entry(FontFamily::Proportional).or_default().extend(signs);
+    ctx.set_fonts(fonts);
     for theme in [Theme::Dark, Theme::Light] {
         ctx.style_mut_of(theme, |style| apply(style, of(theme)));
     }
@@ -187,7 +195,7 @@ fn visuals(palette: &Palette) -> Visuals {
     visuals.error_fg_color = palette.error;
     visuals.weak_text_color = Some(palette.weak);
     visuals.selection.bg_fill = palette.accent.gamma_multiply(if palette.dark { 0.35 } else { 0.22 });
-    visuals.selection.stroke = Stroke::new(1.0, palette.strong);
+    visuals.selection.stroke = Stroke::new(1.0, palette.accent);
     visuals.slider_trailing_fill = false;
     visuals.handle_shape = egui::style::HandleShape::Circle;
     visuals.disabled_alpha = 0.45;

@@ -1,7 +1,7 @@
 //! The timeline: scores of the pinned emotions over the tokens.
 
 use egui::{Color32, Stroke, Ui};
-use egui_plot::{HLine, Line, Plot, PlotPoints, VLine};
+use egui_plot::{GridInput, GridMark, HLine, Line, Plot, PlotPoints, VLine};
 
 use super::state::Span;
 use super::theme;
@@ -19,8 +19,9 @@ pub fn timeline_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         ui.add_space(4.0);
         caption_line_ui(ui, format!("{} over tokens", view.measure()));
     });
+    let palette = theme::palette(ui);
     let mut shown: Vec<(usize, Color32)> =
-        session.pins.iter().map(|pin| (pin.emotion, theme::pin(pin.colour))).collect();
+        session.pins.iter().map(|pin| (pin.emotion, theme::pin(palette, pin.colour))).collect();
     if let Some(emotion) = session.hovered_emotion.filter(|&emotion| session.pin_of(emotion).is_none()) {
         shown.push((emotion, theme::palette(ui).text));
     }
@@ -28,7 +29,6 @@ pub fn timeline_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         advice_ui(ui, "No emotion is pinned", "Pin one or more to see their lines");
         return;
     }
-    let palette = theme::palette(ui);
     let rows = view.scores.rows();
     // The first token is an attention sink: its score would set the scale for all others.
     let from = usize::from(rows > 1);
@@ -39,7 +39,7 @@ pub fn timeline_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
             .stroke(Stroke::new(width, colour))
             .allow_hover(false)
     });
-    let metric = view.settings.metric;
+
     let answer_at = run.answer_at();
     let lines: Vec<Line<'_>> = lines.collect();
     let response = Plot::new("timeline plot")
@@ -58,7 +58,8 @@ pub fn timeline_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         .include_y(-view.full_scale / 2.0)
         .include_y(view.full_scale / 2.0)
         .custom_x_axes(vec![axis_x(ui)])
-        .custom_y_axes(vec![axis_y(ui, metric)])
+        .custom_y_axes(vec![axis_y(ui)])
+        .y_grid_spacer(few_marks)
         .label_formatter(|_| None)
         .show(ui, |plot| {
             plot.hline(HLine::new("zero", 0.0).stroke(Stroke::new(1.0, palette.weak)).allow_hover(false));
@@ -95,25 +96,46 @@ pub fn timeline_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
 
 fn axis_x(ui: &Ui) -> egui_plot::AxisHints<'static> {
     let font = egui::TextStyle::Small.resolve(ui.style());
-    egui_plot::AxisHints::new_x().tick_label_font(font).tick_label_color(theme::palette(ui).weak).formatter(
-        |mark, _| {
+    egui_plot::AxisHints::new_x()
+        .tick_label_font(font)
+        .tick_label_color(theme::palette(ui).weak)
+        .label_spacing(egui::Rangef::new(24.0, 30.0))
+        .formatter(|mark, _| {
             if mark.value >= 0.0 && mark.value.fract().abs() < 1e-6 {
                 format!("{:.0}", mark.value)
             } else {
                 String::new()
             }
-        },
-    )
+        })
 }
 
-fn axis_y(ui: &Ui, metric: crate::reading::Metric) -> egui_plot::AxisHints<'static> {
+fn axis_y(ui: &Ui) -> egui_plot::AxisHints<'static> {
     let font = egui::TextStyle::Small.resolve(ui.style());
     egui_plot::AxisHints::new_y()
         .tick_label_font(font)
         .tick_label_color(theme::palette(ui).weak)
         .label_spacing(egui::Rangef::new(14.0, 20.0))
         .min_thickness(34.0)
-        .formatter(move |mark, _| format::score(metric, mark.value as f32))
+        .formatter(|mark, _| format::signed(mark.value, decimals(mark.step_size)))
+}
+
+/// Decimals which tell marks this far apart.
+fn decimals(step_size: f64) -> usize {
+    (-step_size.log10().floor()).clamp(0.0, 6.0) as usize
+}
+
+/// Round values, about four of them between the bounds.
+fn few_marks(input: GridInput) -> Vec<GridMark> {
+    let (low, high) = input.bounds;
+    let rough = (high - low) / 4.0;
+    if !rough.is_finite() || rough <= 0.0 {
+        return Vec::new();
+    }
+    let power = 10f64.powf(rough.log10().floor());
+    let step_size =
+        [1.0, 2.0, 5.0, 10.0].map(|round| round * power).into_iter().find(|step| *step >= rough).unwrap_or(rough);
+    let marks = (low / step_size).ceil() as i64..=(high / step_size).floor() as i64;
+    marks.map(|mark| GridMark { value: mark as f64 * step_size, step_size }).collect()
 }
 
 /// Points of a line, at most [`POINTS`]: of each stretch its lowest and highest.
@@ -150,6 +172,12 @@ mod tests {
         let points = thinned(&scores, 1);
         assert!(points.len() <= POINTS + 2);
         assert!(points.contains(&[4322.0, 9.0]) && points.contains(&[4323.0, -9.0]));
+    }
+
+    #[test]
+    fn marks_are_few_and_round() {
+        let marks = few_marks(GridInput { bounds: (-1.7, 2.3), base_step_size: 0.01 });
+        assert_eq!(marks.iter().map(|mark| mark.value).collect::<Vec<_>>(), [-1.0, 0.0, 1.0, 2.0]);
     }
 
     #[test]

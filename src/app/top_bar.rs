@@ -35,7 +35,7 @@ fn menu_label(what: &str, name: Option<&str>) -> String {
     } else {
         name.to_owned()
     };
-    format!("{what}  {name}  ⏷")
+    format!("{what}  {name}  ▾")
 }
 
 fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {

@@ -128,6 +128,9 @@ fn line_ui(ui: &Ui, view: &View, run: &Run, transcript: &Transcript, origin: Pos
         bars(ui, view, palette, cell, token);
         if run.answer_at() == Some(token) {
             outline(ui, cell, palette.accent, 1.5);
+            let at = cell.right_center() + vec2(6.0, 0.0);
+            let font = TextStyle::Small.resolve(ui.style());
+            ui.painter().text(at, egui::Align2::LEFT_CENTER, "← about to answer", font, palette.accent);
         }
         if view.session.selection.is_some_and(|span| span.contains(token)) {
             ui.painter().hline(cell.x_range(), cell.top() - 1.0, (2.0, palette.strong));
@@ -137,7 +140,7 @@ fn line_ui(ui: &Ui, view: &View, run: &Run, transcript: &Transcript, origin: Pos
         }
         let id = ui.scope_id().with(("token", token));
         ui.interact(cell, id, Sense::hover()).widget_info(|| {
-            let mut info = WidgetInfo::labeled(Role::Label, true, run.tokens[token].text.trim());
+            let mut info = WidgetInfo::labeled(Role::ListItem, true, run.tokens[token].text.trim());
             info.current_text_value = Some(describe(view, token));
             info
         });
@@ -158,7 +161,7 @@ fn bars(ui: &Ui, view: &View, palette: &Palette, cell: Rect, token: usize) {
         let height = (score / view.full_scale).clamp(-1.0, 1.0) * BARS / 2.0;
         let left = cell.left() + 1.0 + each * index as f32;
         let bar = Rect::from_two_pos(pos2(left, middle), pos2(left + (each - 1.0).max(1.0), middle - height));
-        ui.painter().rect_filled(bar, 0.0, theme::pin(pin.colour));
+        ui.painter().rect_filled(bar, 0.0, theme::pin(palette, pin.colour));
     }
 }
 
@@ -191,7 +194,7 @@ fn tooltip_ui(ui: &mut Ui, view: &View, run: &Run, token: usize) {
     egui::Grid::new("token scores").num_columns(2).spacing([16.0, 2.0]).show(ui, |ui| {
         for emotion in shown {
             let Some(score) = view.scores.at(token, emotion) else { continue };
-            let colour = view.session.pin_of(emotion).map_or(palette.text, |pin| theme::pin(pin.colour));
+            let colour = view.session.pin_of(emotion).map_or(palette.text, |pin| theme::pin(palette, pin.colour));
             ui.label(egui::RichText::new(view.name(emotion)).color(colour));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 ui.label(egui::RichText::new(format::score_with_unit(metric, score)).color(palette.strong));

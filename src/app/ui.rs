@@ -81,31 +81,41 @@ impl App {
         }
 
         let card = widgets::card(ui);
+        let width = ui.available_width();
+        if view.session.model.is_none() && view.session.bank.is_none() {
+            let whole = Frame::NONE.inner_margin(Margin::same(GUTTER as i8));
+            egui::CentralPanel::default().frame(whole).show(ui, |ui| {
+                let start = |ui: &mut Ui| start::no_model_ui(ui, &view, &mut drafts.model_path, out);
+                egui::CentralPanel::default().frame(card).show(ui, start);
+            });
+            return;
+        }
         let side = Frame::NONE.inner_margin(Margin::same(GUTTER as i8));
         let below = card.outer_margin(Margin { top: GUTTER as i8, ..Margin::ZERO });
-        Panel::left("left").default_size(278.0).size_range(240.0..=420.0).frame(side).show_separator_line(false).show(
-            ui,
-            |ui| {
+        Panel::left("left")
+            .default_size(width * 0.21)
+            .size_range(240.0..=420.0)
+            .frame(side)
+            .show_separator_line(false)
+            .show(ui, |ui| {
                 Panel::bottom("steering").resizable(false).show_separator_line(false).frame(below).show(ui, |ui| {
                     steering::steering_ui(ui, &view, out);
                 });
                 egui::CentralPanel::default().frame(card).show(ui, |ui| {
                     emotions::emotions_ui(ui, &view, &mut drafts.search, &mut drafts.focus, out);
                 });
-            },
-        );
+            });
         Panel::right("right")
-            .default_size(390.0)
+            .default_size(width * 0.28)
             .size_range(300.0..=700.0)
             .frame(side)
             .show_separator_line(false)
             .show(ui, |ui| {
                 let height = ui.available_height();
                 Panel::bottom("readings")
-                    .resizable(true)
+                    .resizable(false)
                     .show_separator_line(false)
-                    .default_size(height * 0.38)
-                    .min_size(140.0)
+                    .exact_size((height * 0.36).clamp(170.0, 360.0))
                     .frame(below)
                     .show(ui, |ui| {
                         readings::readings_ui(ui, &view, out);
@@ -127,10 +137,9 @@ impl App {
             });
             if view.session.run.is_some() && view.session.bank.is_some() {
                 Panel::bottom("timeline")
-                    .resizable(true)
+                    .resizable(false)
                     .show_separator_line(false)
-                    .default_size(150.0)
-                    .min_size(90.0)
+                    .exact_size(150.0)
                     .frame(below)
                     .show(ui, |ui| timeline::timeline_ui(ui, &view, out));
             }

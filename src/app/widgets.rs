@@ -52,6 +52,10 @@ pub fn segmented_ui<T: Copy + PartialEq>(ui: &mut Ui, value: &mut T, options: &[
             ui.spacing_mut().button_padding = vec2(7.0, 1.0);
             ui.spacing_mut().interact_size.y = 20.0;
             ui.horizontal(|ui| {
+                let mut options: Vec<_> = options.iter().collect();
+                if ui.layout().prefer_right_to_left() {
+                    options.reverse();
+                }
                 for (option, label, tooltip) in options {
                     let selected = *value == *option;
                     let (fill, text) =
@@ -72,10 +76,15 @@ pub fn segmented_ui<T: Copy + PartialEq>(ui: &mut Ui, value: &mut T, options: &[
     changed
 }
 
-/// The one button of a panel that matters most.
-pub fn primary_button(ui: &Ui, label: &str) -> egui::Button<'static> {
+/// The one button of a panel that matters most. While it is disabled it looks like any other.
+pub fn primary_button_ui(ui: &mut Ui, label: &str, enabled: bool, size: egui::Vec2) -> Response {
     let palette = theme::palette(ui);
-    egui::Button::new(egui::RichText::new(label).color(palette.on_accent)).fill(palette.accent).stroke(Stroke::NONE)
+    let button = if enabled {
+        egui::Button::new(egui::RichText::new(label).color(palette.on_accent)).fill(palette.accent).stroke(Stroke::NONE)
+    } else {
+        egui::Button::new(label.to_owned())
+    };
+    ui.add_enabled_ui(enabled, |ui| ui.add_sized(size, button)).inner
 }
 
 /// A small square button with a painted sign instead of text.
@@ -151,7 +160,7 @@ pub fn advice_ui(ui: &mut Ui, strong: &str, weak: &str) {
     ui.vertical_centered(|ui| {
         ui.add_space((height / 2.0 - 30.0).max(4.0));
         ui.label(egui::RichText::new(strong).color(palette.text));
-        ui.set_max_width(300.0);
+
         ui.label(theme::small(weak).color(palette.weak));
     });
 }
@@ -160,18 +169,16 @@ pub fn advice_ui(ui: &mut Ui, strong: &str, weak: &str) {
 pub fn path_ui(ui: &mut Ui, name: &str, hint: &str, path: &mut String) -> PathAction {
     let mut action = PathAction::None;
     ui.horizontal(|ui| {
-        let width = (ui.available_width() - 90.0 - GAP).max(120.0);
-        let field = ui.add(
-            egui::TextEdit::singleline(path)
-                .hint_text(hint.to_owned())
-                .desired_width(width)
-                .margin(Margin::symmetric(8, 4)),
-        );
-        let field = field.accessible_name(name.to_owned());
+        let size = vec2((ui.available_width() - 90.0 - GAP).max(120.0), 28.0);
+        let field = egui::TextEdit::singleline(path)
+            .hint_text(hint.to_owned())
+            .align(Align2::LEFT_CENTER)
+            .margin(Margin::symmetric(8, 4));
+        let field = ui.add_sized(size, field).accessible_name(name.to_owned());
         if field.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter)) && !path.trim().is_empty() {
             action = PathAction::Entered;
         }
-        let browse = ui.add_sized(vec2(90.0, 26.0), egui::Button::new("Browse…"));
+        let browse = ui.add_sized(vec2(90.0, 28.0), egui::Button::new("Browse…"));
         if browse.accessible_name(format!("Browse: {name}")).clicked() {
             action = PathAction::Browse;
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::common::{ModelArg, cancel_on_ctrl_c, open_model, progress_on_stderr, required, stopped_or};
-use crate::bank::{BadLines, Recipe, Report, build};
+use crate::bank::{Recipe, build};
 use crate::model::Model;
 
 /// Build a bank: the emotion vectors of a model, from stories
@@ -48,42 +48,10 @@ pub fn run(args: &BuildArgs) -> anyhow::Result<()> {
     };
     let report = build(&model, &recipe, &args.out, args.resume, &cancel, &mut progress_on_stderr())
         .map_err(|error| stopped_or(error, &cancel))?;
-    print(&report, args);
-    Ok(())
-}
-
-fn print(report: &Report, args: &BuildArgs) {
     if let Some(percent) = report.resumed_at_percent {
         eprintln!("continued from {percent} %");
     }
-    let skipped = |count: usize, why: &str| {
-        if count > 0 {
-            eprintln!("{count} {why}");
-        }
-    };
-    let bad = |bad: &BadLines, option: &Option<PathBuf>| {
-        if let Some(path) = option.as_ref().filter(|_| bad.count > 0) {
-            eprintln!("{bad}\n  in {}", path.display());
-        }
-    };
-    bad(&report.bad_stories, &args.stories);
-    bad(&report.bad_neutral, &args.neutral);
-    skipped(report.stories_too_short, "stories have no token from --start-token on and were skipped");
-    skipped(report.neutral_too_short, "neutral texts are a single token and were skipped");
-    skipped(report.questions_too_long, "first lines are longer than the context and were skipped");
-    skipped(report.texts_cut, "texts are longer than the context and were cut");
-    for emotion in &report.emotions_left_out {
-        eprintln!("no usable story: {emotion}");
-    }
-    println!(
-        "{} emotions from {} stories ({} tokens), {} neutral texts ({} tokens), {} questions",
-        report.emotions,
-        report.stories,
-        report.story_positions,
-        report.neutral,
-        report.neutral_positions,
-        report.questions
-    );
-    println!("neutral components projected out, by block: {:?}", report.neutral_components);
+    println!("{report}");
     println!("{}", args.out.display());
+    Ok(())
 }

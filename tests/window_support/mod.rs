@@ -74,7 +74,17 @@ pub fn stage_with(settings: Settings, size: [f32; 2], picker: FixedPicker) -> St
         .with_max_steps(12)
         .with_context_setup(app::install_theme)
         .renderer(SoftRenderer::default())
-        .build_ui_state(|ui, window: &mut App| window.show(ui), window);
+        .build_ui_state(
+            |ui, window: &mut App| {
+                // The harness leaves a margin which a window does not have.
+                let whole = ui.ctx().content_rect();
+                ui.scope_builder(egui::UiBuilder::new().max_rect(whole), |ui| {
+                    ui.set_clip_rect(whole);
+                    window.show(ui);
+                });
+            },
+            window,
+        );
     Stage { harness, script }
 }
 
@@ -100,17 +110,22 @@ impl Stage {
         self.tell(Event::BankOpened { bank: Arc::new(bank()), path: "banks/example-chat.safetensors".into() });
     }
 
+    pub fn apply(&mut self, command: app::Command) {
+        let ctx = self.harness.ctx.clone();
+        self.harness.state_mut().apply(&ctx, command);
+    }
+
     /// Opens both and types a prompt.
     pub fn ready(&mut self, prompt: &str) {
         self.open_model();
         self.open_bank();
         self.settle();
-        self.harness.state_mut().apply(&self.harness.ctx.clone(), app::Command::Prompt(prompt.into()));
+        self.apply(app::Command::Prompt(prompt.into()));
         self.settle();
     }
 
     pub fn run(&mut self) {
-        self.harness.state_mut().apply(&self.harness.ctx.clone(), app::Command::Run);
+        self.apply(app::Command::Run);
         self.tell(Event::Began(Work::Running));
     }
 
@@ -158,8 +173,11 @@ pub fn model_info() -> ModelInfo {
 
 /// A number in −1..1 which depends on its arguments alone.
 fn noise(a: usize, b: usize, c: usize) -> f32 {
-    let mixed = (a * 7919 + b * 104_729 + c * 1_299_709 + 17).wrapping_mul(2_654_435_761) % 10_007;
-    mixed as f32 / 5003.5 - 1.0
+    let mut mixed = (a as u64) << 40 ^ (b as u64) << 20 ^ c as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    for shift in [30, 27, 31] {
+        mixed = (mixed ^ mixed >> shift).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    }
+    (mixed >> 40) as f32 / (1 << 23) as f32 - 1.0
 }
 
 /// Valence and arousal of a word: rated by people, else the mean of its cluster, shifted a little.

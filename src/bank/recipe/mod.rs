@@ -119,13 +119,9 @@ impl fmt::Display for Report {
         write!(
             f,
             "{} emotions from {} stories ({} tokens), {} neutral texts ({} tokens), {} questions",
-            self.emotions,
-            self.stories,
-            self.story_positions,
-            self.neutral,
-            self.neutral_positions,
-            self.questions
+            self.emotions, self.stories, self.story_positions, self.neutral, self.neutral_positions, self.questions
         )?;
+        write!(f, "\nneutral components projected out, by block: {:?}", self.neutral_components)?;
         let bad = [("story", &self.bad_stories), ("neutral", &self.bad_neutral)];
         for (kind, lines) in bad.into_iter().filter(|(_, lines)| lines.count > 0) {
             write!(f, "\n{kind} lines skipped: {lines}")?;
