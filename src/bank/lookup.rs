@@ -144,7 +144,7 @@ impl Bank {
             .iter()
             .map(|emotion| (distance(&wanted, &plain(emotion)), emotion))
             .filter(|(distance, emotion)| {
-                *distance <= 1 + wanted.chars().count() / 4
+                *distance <= 1 + wanted.chars().count() / 3
                     || (wanted.len() >= 3 && plain(emotion).starts_with(&wanted))
             })
             .collect();

@@ -1,10 +1,57 @@
 //! `circumplex build`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
-#[derive(Args, Debug)]
-pub struct BuildArgs {}
+use super::common::{ModelArg, cancel_on_ctrl_c, open_model, progress_on_stderr, required, stopped_or};
+use crate::bank::{Recipe, build};
+use crate::model::Model;
 
-pub fn run(_args: &BuildArgs) -> anyhow::Result<()> {
-    anyhow::bail!("not written yet")
+/// Build a bank: the emotion vectors of a model, from stories
+#[derive(Args, Debug)]
+pub struct BuildArgs {
+    #[command(flatten)]
+    model: ModelArg,
+    /// Stories, one JSON object a line: {"emotion": ..., "text": ...}
+    #[arg(long, value_name = "F")]
+    stories: Option<PathBuf>,
+    /// Texts about nothing in particular, one JSON object a line: {"text": ...}
+    #[arg(long, value_name = "F")]
+    neutral: Option<PathBuf>,
+    /// Bank to write (.safetensors)
+    #[arg(long, value_name = "BANK")]
+    out: PathBuf,
+    /// First token of a story that counts
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    start_token: usize,
+    /// Share of the neutral variance that is projected out of the vectors
+    #[arg(long, value_name = "X", default_value_t = 0.5)]
+    variance: f64,
+    /// Continue where an earlier build was stopped
+    #[arg(long)]
+    resume: bool,
+}
+
+pub fn run(args: &BuildArgs) -> anyhow::Result<()> {
+    let stories = required(&args.stories, "--stories", "set of stories")?;
+    let neutral = required(&args.neutral, "--neutral", "set of neutral texts")?;
+    let cancel = cancel_on_ctrl_c();
+    let model = open_model(&args.model, &cancel)?;
+    let recipe = Recipe {
+        stories: stories.clone(),
+        neutral: neutral.clone(),
+        start_token: args.start_token,
+        variance: args.variance,
+        model_sha256: Model::weights_sha256(required(&args.model.model, "--model", "model")?)?,
+        license: String::new(),
+    };
+    let report = build(&model, &recipe, &args.out, args.resume, &cancel, &mut progress_on_stderr())
+        .map_err(|error| stopped_or(error, &cancel))?;
+    if let Some(percent) = report.resumed_at_percent {
+        eprintln!("continued from {percent} %");
+    }
+    println!("{report}");
+    println!("{}", args.out.display());
+    Ok(())
 }

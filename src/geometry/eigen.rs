@@ -50,12 +50,17 @@ impl Eigen {
         if matrix.iter().any(|value| !value.is_finite()) {
             return Err(GeometryError::NotFinite);
         }
+        // The largest entry becomes 1, so that squares neither vanish nor overflow.
+        let scale = matrix.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
         let mut reflections = matrix.as_standard_layout().into_owned();
+        if scale > 0.0 {
+            reflections /= scale;
+        }
         let (mut diagonal, mut beside, factors) = tridiagonal(&mut reflections, cancel)?;
         let rotations = ql(&mut diagonal, &mut beside, cancel)?;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| diagonal[*b].total_cmp(&diagonal[*a]));
-        let values = order.iter().map(|index| diagonal[*index]).collect();
+        let values = order.iter().map(|index| scale * diagonal[*index]).collect();
         Ok(Self { values, order, reflections, factors, rotations })
     }
 

@@ -11,6 +11,7 @@ mod finish;
 mod plan;
 mod sums;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -111,6 +112,34 @@ pub struct Report {
     pub neutral_components: Vec<usize>,
     /// Share of the work which a checkpoint had done already, in percent; none when the build started anew.
     pub resumed_at_percent: Option<u64>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} emotions from {} stories ({} tokens), {} neutral texts ({} tokens), {} questions",
+            self.emotions, self.stories, self.story_positions, self.neutral, self.neutral_positions, self.questions
+        )?;
+        write!(f, "\nneutral components projected out, by block: {:?}", self.neutral_components)?;
+        let bad = [("story", &self.bad_stories), ("neutral", &self.bad_neutral)];
+        for (kind, lines) in bad.into_iter().filter(|(_, lines)| lines.count > 0) {
+            write!(f, "\n{kind} lines skipped: {lines}")?;
+        }
+        let skipped = [
+            (self.stories_too_short, "stories have no token from the start token on and were skipped"),
+            (self.neutral_too_short, "neutral texts are a single token and were skipped"),
+            (self.questions_too_long, "first lines are longer than the context and were skipped"),
+            (self.texts_cut, "texts are longer than the context and were cut"),
+        ];
+        for (count, why) in skipped.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "\n{count} {why}")?;
+        }
+        if !self.emotions_left_out.is_empty() {
+            write!(f, "\nno usable story: {}", self.emotions_left_out.join(", "))?;
+        }
+        Ok(())
+    }
 }
 
 /// Builds the bank and writes it to `out`. While it works, `out` + ".partial" holds a checkpoint; with `resume` the work continues
