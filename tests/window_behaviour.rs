@@ -1,4 +1,5 @@
 //! What the window does: clicks and keys in, requests and steering out, played with a scripted engine.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod window_support;
 
@@ -233,7 +234,7 @@ fn a_path_opens_a_model() {
     stage.settle();
     stage.harness.get_by_label("Open model").click();
     stage.settle();
-    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if *path == PathBuf::from("models/a")));
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if path.as_os_str() == "models/a"));
 }
 
 #[test]
@@ -242,9 +243,7 @@ fn the_dialog_opens_a_model() {
     stage.settle();
     stage.harness.get_by_label("Browse: Model folder").click();
     stage.settle();
-    assert!(
-        matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if *path == PathBuf::from("models/picked"))
-    );
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if path.as_os_str() == "models/picked"));
 }
 
 #[test]
@@ -335,4 +334,72 @@ fn a_build_asks_for_its_three_paths() {
     let requests = stage.requests();
     let [Request::Build(build)] = requests.as_slice() else { panic!("{requests:?}") };
     assert_eq!((build.start_token, build.variance, build.stories.to_str()), (50, 0.5, Some("texts/a.jsonl")));
+}
+
+/// Moves over the map until a point is under the pointer, and clicks it.
+fn click_a_point(stage: &mut Stage) -> String {
+    for y in (160..420).step_by(9) {
+        for x in (940..1240).step_by(9) {
+            stage.harness.hover_at(egui::pos2(x as f32, y as f32));
+            stage.settle();
+            let Some(emotion) = stage.harness.state().session().hovered_emotion else { continue };
+            let pos = egui::pos2(x as f32, y as f32);
+            for pressed in [true, false] {
+                let button = egui::PointerButton::Primary;
+                stage.harness.event(egui::Event::PointerButton {
+                    pos,
+                    button,
+                    pressed,
+                    modifiers: egui::Modifiers::NONE,
+                });
+            }
+            stage.settle();
+            return bank().emotions[emotion].clone();
+        }
+    }
+    panic!("no point on the map");
+}
+
+#[test]
+fn a_click_on_the_map_offers_highlight_and_steer() {
+    let mut stage = open();
+    let emotion = click_a_point(&mut stage);
+    stage.harness.get_by_label("Highlight").click();
+    stage.settle();
+    assert!(stage.harness.state().session().pin_of(index(&emotion)).is_some());
+    assert!(stage.harness.query_by_label("Highlight").is_none(), "the menu stays open");
+    stage.harness.remove_cursor();
+    stage.settle();
+    click_a_point(&mut stage);
+    stage.harness.get_by_label("Steer").click();
+    stage.settle();
+    assert_eq!(stage.script.steering.get().unwrap().terms[0].name, emotion);
+}
+
+#[test]
+fn a_drag_over_the_text_selects_a_span() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 12);
+    let (from, to) =
+        (stage.harness.get_by_label("Two").rect().center(), stage.harness.get_by_label("long").rect().center());
+    stage.harness.drag_at(from);
+    stage.settle();
+    stage.harness.hover_at(to);
+    stage.settle();
+    stage.harness.drop_at(to);
+    stage.settle();
+    let span = stage.harness.state().session().selection.unwrap();
+    assert_eq!((span.first, span.last), (25, 29));
+}
+
+#[test]
+fn a_stop_shows_until_the_work_has_ended() {
+    let mut stage = open();
+    stage.run();
+    stage.stream(1, 3);
+    stage.harness.get_by_label("Stop the work under way").click();
+    stage.settle();
+    assert!(stage.harness.query_by_label("Stop").is_none());
+    assert!(stage.harness.query_all_by_label("Stopping…").count() > 0);
 }

@@ -12,7 +12,7 @@ use super::{Command, Focus, View, format};
 pub fn emotions_ui(ui: &mut Ui, view: &View, search: &mut String, focus: &mut Option<Focus>, out: &mut Vec<Command>) {
     let Some(bank) = &view.session.bank else {
         title_ui(ui, "Emotions", |_| {});
-        advice_ui(ui, "No bank is open", "It holds the emotion vectors of one model");
+        advice_ui(ui, "No bank is open", "Open, import or build one");
         return;
     };
     let shown = shown(view, search);

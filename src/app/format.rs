@@ -40,9 +40,9 @@ pub fn signed(value: f64, decimals: usize) -> String {
     format!("{}{digits}", if value < 0.0 { '−' } else { '+' })
 }
 
-/// A correlation: `r 0.74`, without the sign's plus.
+/// A correlation: `r 0.74`, without the sign's plus, and in one piece.
 pub fn correlation(r: f64) -> String {
-    format!("r {}{:.2}", if r < -0.004_999 { "−" } else { "" }, r.abs())
+    format!("r\u{a0}{}{:.2}", if r < -0.004_999 { "−" } else { "" }, r.abs())
 }
 
 /// Parameters of a model: `3.4 M`.
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn correlations_keep_their_sign() {
-        assert_eq!(correlation(-0.739), "r −0.74");
-        assert_eq!(correlation(0.64), "r 0.64");
+        assert_eq!(correlation(-0.739), "r\u{a0}−0.74");
+        assert_eq!(correlation(0.64), "r\u{a0}0.64");
     }
 }

@@ -50,7 +50,7 @@ pub fn map_ui(ui: &mut Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Ve
     let font = TextStyle::Small.resolve(ui.style());
     let wrapped = ui.painter().layout(below.clone(), font, Color32::WHITE, ui.available_width());
     let legend = legend_height(view.settings.map_colour) + wrapped.size().y;
-    let height = (ui.available_height() - legend - 24.0).max(80.0);
+    let height = (ui.available_height() - legend - 10.0).max(80.0);
     plot_ui(ui, view, &map, height, menu, out);
     caption_ui(ui, below).on_hover_text(AXIS_HELP);
     colour_ui(ui, view, out);
@@ -69,12 +69,12 @@ fn axis_text(axis: &Axis, map: &Map) -> String {
     }
     match (axis.valence_r, axis.arousal_r) {
         (Some(valence), Some(arousal)) => parts.push(format!(
-            "valence {}, arousal {} (n = {})",
+            "valence {}, arousal {} (n\u{a0}=\u{a0}{})",
             format::correlation(valence),
             format::correlation(arousal),
             axis.n
         )),
-        _ => parts.push(format!("too few rated words for r (n = {})", axis.n)),
+        _ => parts.push(format!("too few rated words for r (n\u{a0}=\u{a0}{})", axis.n)),
     }
     parts.join(" · ")
 }
@@ -205,13 +205,14 @@ fn labels_ui(ui: &Ui, view: &View, map: &Map, rect: Rect, transform: &PlotTransf
         session.steering.terms.iter().filter_map(|term| map.points.iter().position(|point| point.emotion == term.name));
     wanted.extend(steered);
     let mut order: Vec<usize> = (0..map.points.len()).collect();
-    let strong = wanted.len();
+    let pinned = wanted.len();
     match view.focus {
         Some(scores) => order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a])),
         // Without a text the outermost words name the corners of the map.
         None => order.sort_by(|&a, &b| size(&map.points[b]).total_cmp(&size(&map.points[a]))),
     }
     wanted.extend(order.into_iter().take(if view.focus.is_some() { TOP } else { 3 * TOP }));
+    let strong = pinned + if view.focus.is_some() { 3 } else { 0 };
     let mut labelled: Vec<usize> = Vec::new();
     for emotion in wanted {
         if emotion < map.points.len() && !labelled.contains(&emotion) {
@@ -227,7 +228,7 @@ fn labels_ui(ui: &Ui, view: &View, map: &Map, rect: Rect, transform: &PlotTransf
                 Some(scores) => format!("{name} {}", format::score(view.settings.metric, scores[emotion])),
                 None => name.clone(),
             };
-            let colour = if rank < strong { palette.strong } else { palette.text };
+            let colour = if rank < pinned { palette.strong } else { palette.text };
             painter.layout_no_wrap(text, TextStyle::Small.resolve(ui.style()), colour)
         })
         .collect();
@@ -247,13 +248,15 @@ fn labels_ui(ui: &Ui, view: &View, map: &Map, rect: Rect, transform: &PlotTransf
         height: f64::from(rect.height()),
     };
     let places = labels::place(&dots, &sizes, 5.0, area);
+    let mut drawn = Vec::new();
     for (rank, (galley, place)) in galleys.into_iter().zip(places).enumerate() {
-        // Names of lesser weight give way where there is no room.
-        if rank >= strong && !place.free {
+        let label = Rect::from_min_size(pos2(place.rect.left as f32, place.rect.top as f32), galley.size());
+        // What is pinned or under the pointer is always named; the most active may cover points, but no other name.
+        let covers = drawn.iter().any(|other: &Rect| other.intersects(label));
+        if rank >= pinned && (covers || (rank >= strong && !place.free)) {
             continue;
         }
-        let place_at = pos2(place.rect.left as f32, place.rect.top as f32);
-        let label = Rect::from_min_size(place_at, galley.size());
+        drawn.push(label);
         if place.distance > 8.0 {
             let at = pos2(dots[rank].0 as f32, dots[rank].1 as f32);
             painter.line_segment([at, label.clamp(at)], Stroke::new(1.0, palette.weak));
@@ -315,7 +318,7 @@ fn menu_ui(ui: &Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Vec<Comma
 
 fn legend_height(colour: MapColour) -> f32 {
     match colour {
-        MapColour::Cluster => 60.0 + 34.0,
+        MapColour::Cluster => 58.0 + 34.0,
         MapColour::Valence | MapColour::Arousal => 24.0 + 34.0,
     }
 }
@@ -387,8 +390,11 @@ mod tests {
     fn an_axis_says_its_component_variance_r_and_n() {
         let axis = Axis { component: 2, valence_r: Some(-0.104), arousal_r: Some(0.638), n: 45 };
         let map = Map { block: 4, explained: vec![0.28, 0.11], axes: [axis.clone(), axis.clone()], points: Vec::new() };
-        assert_eq!(axis_text(&axis, &map), "PC2 · 11 % of variance · valence r −0.10, arousal r 0.64 (n = 45)");
+        assert_eq!(
+            axis_text(&axis, &map),
+            "PC2 · 11 % of variance · valence r\u{a0}−0.10, arousal r\u{a0}0.64 (n\u{a0}=\u{a0}45)"
+        );
         let unrated = Axis { valence_r: None, arousal_r: None, n: 2, ..axis };
-        assert_eq!(axis_text(&unrated, &map), "PC2 · 11 % of variance · too few rated words for r (n = 2)");
+        assert_eq!(axis_text(&unrated, &map), "PC2 · 11 % of variance · too few rated words for r (n\u{a0}=\u{a0}2)");
     }
 }

@@ -45,7 +45,7 @@ impl Picker for SystemPicker {
             Pick::Bank => Box::pin(
                 dialog
                     .set_title("Open a bank of emotion vectors")
-                    .add_filter("Banks and vectors", &["safetensors", "npz", "npy", "gguf", "json"])
+                    .add_filter("Banks and vectors", &["safetensors", "npz"])
                     .pick_file(),
             ),
             Pick::Stories => Box::pin(lines(dialog.set_title("Choose the stories")).pick_file()),

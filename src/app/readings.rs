@@ -54,12 +54,12 @@ fn line_ui(ui: &mut Ui, view: &View, emotion: usize, score: f32, out: &mut Vec<C
         ui.painter().rect_filled(rect, theme::CONTROL_RADIUS, palette.raised);
     }
     let colour = view.session.pin_of(emotion).map_or(palette.text, |_| palette.strong);
-    let has_bar = rect.width() > 176.0;
-    let name_end = rect.right() - if has_bar { 74.0 } else { 42.0 };
+    let has_bar = rect.width() > 158.0;
+    let name_end = rect.right() - if has_bar { 68.0 } else { 42.0 };
     let name_rect = Rect::from_min_max(rect.left_top() + vec2(4.0, 0.0), pos2(name_end, rect.bottom()));
     text_in(ui, name_rect, Align2::LEFT_CENTER, name, TextStyle::Body, colour);
     if has_bar {
-        let bar = Rect::from_center_size(pos2(rect.right() - 56.0, rect.center().y), vec2(28.0, 5.0));
+        let bar = Rect::from_center_size(pos2(rect.right() - 54.0, rect.center().y), vec2(22.0, 5.0));
         score_bar(ui, bar, score / view.full_scale);
     }
     let number = Rect::from_min_max(pos2(rect.right() - 40.0, rect.top()), rect.right_bottom() - vec2(4.0, 0.0));

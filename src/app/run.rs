@@ -60,7 +60,11 @@ impl Run {
                 kept.resize(end, 0.0);
             }
             let from = new.residual.slice(s![block, .., ..]);
-            kept[new.first * width..end].iter_mut().zip(from).for_each(|(to, &value)| *to = value);
+            let kept = &mut kept[new.first * width..end];
+            match from.as_slice() {
+                Some(values) => kept.copy_from_slice(values),
+                None => kept.iter_mut().zip(from).for_each(|(to, &value)| *to = value),
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::geometry::{self, Map};
 use crate::reading::{self, Metric};
 
 /// Multiplications spent on scores per frame, so that a long text never holds up the window.
-const WORK_PER_FRAME: usize = 200_000_000;
+const WORK_PER_FRAME: usize = 40_000_000;
 
 /// What the scores depend on, besides the tokens themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -101,7 +101,7 @@ pub fn no_bank_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Com
     });
     caption_ui(
         ui,
-        "Colours, readings, map and steering need one made for this model: a bank (.safetensors), or vectors to import (.npz, a folder of them, .npy, .gguf).",
+        "Colours, readings, map and steering need one made for this model: a bank (.safetensors), or vectors to import (.npz, or a folder of them).",
     );
     let action = path_ui(ui, "Bank file", "Path of a bank or of vectors to import", path);
     open_row_ui(ui, "Open bank", path, action, Pick::Bank, Command::OpenBankAt, out);

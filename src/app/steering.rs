@@ -203,8 +203,7 @@ fn sum_text(view: &View, steering: &Steering) -> String {
     if one == 0.0 {
         return "Every strength is 0: the run is exactly the unsteered one".into();
     }
-    format!(
-        "{held} blocks × {one:.3} = {:.2} residual norms pushed per token, if all vectors point one way",
-        one * held as f32
-    )
+    let most = if steering.terms.iter().filter(|term| term.strength != 0.0).count() > 1 { "at most " } else { "" };
+    let blocks = if held == 1 { "block" } else { "blocks" };
+    format!("{held} {blocks} × {one:.3} = {most}{:.2} residual norms pushed per token", one * held as f32)
 }

@@ -24,7 +24,6 @@ pub struct Transcript {
     run: u64,
     texts: Vec<String>,
     layout: Layout,
-    drag_from: Option<usize>,
 }
 
 impl Transcript {
@@ -89,13 +88,13 @@ pub fn transcript_ui(ui: &mut Ui, view: &View, run: &Run, transcript: &mut Trans
                 .show(|ui| tooltip_ui(ui, view, run, token));
         }
         let pointed = response.interact_pointer_pos().and_then(at);
-        if response.drag_started() {
-            transcript.drag_from = pointed;
-        }
         if response.dragged()
-            && let (Some(from), Some(to)) = (transcript.drag_from, pointed)
+            && let (Some(from), Some(to)) = (ui.input(|input| input.pointer.press_origin()).and_then(at), pointed)
         {
-            out.push(Command::Select(Some(Span::of(from, to))));
+            let span = Some(Span::of(from, to));
+            if view.session.selection != span {
+                out.push(Command::Select(span));
+            }
         }
         if response.clicked() {
             let span = pointed.map(|token| Span::of(token, token)).filter(|span| view.session.selection != Some(*span));

@@ -1,5 +1,6 @@
 //! What the window's tests share: a scripted engine, a bank and residuals made by arithmetic, and the software raster.
 #![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
