@@ -67,7 +67,7 @@ fn write_map(
 
     let colours: Vec<Rgb> = map.points.iter().map(|point| colour_of(point, colour)).collect();
     writeln!(svg, r##"<g stroke="#999999" stroke-width="0.5">"##)?;
-    for ((x, y), label) in points.iter().zip(labels).filter(|(_, label)| label.distance > 10.0) {
+    for ((x, y), label) in points.iter().zip(labels).filter(|(_, label)| label.distance > 7.0) {
         let Rect { left, top, width, height } = label.rect;
         let (to_x, to_y) = (x.clamp(left, left + width), y.clamp(top, top + height));
         writeln!(svg, r#"<line x1="{x:.1}" y1="{y:.1}" x2="{to_x:.1}" y2="{to_y:.1}"/>"#)?;
@@ -83,7 +83,9 @@ fn write_map(
         )?;
     }
     writeln!(svg, "</g>")?;
-    writeln!(svg, r##"<g fill="#222222">"##)?;
+    // The white outline keeps labels readable over lines and points.
+    let outline = r##"paint-order="stroke" stroke="#ffffff" stroke-width="2" stroke-linejoin="round""##;
+    writeln!(svg, r##"<g fill="#222222" {outline}>"##)?;
     for (point, label) in map.points.iter().zip(labels) {
         let (x, y) = (label.rect.left, label.rect.top + label.rect.height * 0.82);
         writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}">{}</text>"#, escape(&point.emotion))?;
