@@ -1,6 +1,7 @@
 //! `circumplex map`
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -64,8 +65,7 @@ pub fn run(args: &MapArgs) -> anyhow::Result<()> {
     if args.json {
         return print_json(&map);
     }
-    print(&map, set);
-    Ok(())
+    print(&map, set)
 }
 
 /// Sharp in print: 2400 pixels across.
@@ -105,13 +105,15 @@ fn write(out: &Path, map: &Map, colour: Colour) -> anyhow::Result<()> {
     fs::write(out, bytes).with_context(|| format!("cannot write: {}", out.display()))
 }
 
-fn print(map: &Map, set: VectorSet) {
+fn print(map: &Map, set: VectorSet) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
     let [x, y] = &map.axes;
-    println!("{} {set} vectors at block {}", map.points.len(), map.block);
-    println!("x: {}", axis_label(map, x, "valence", x.valence_r));
-    println!("y: {}", axis_label(map, y, "arousal", y.arousal_r));
-    println!("{:>9} {:>9}  cluster  emotion", "x", "y");
+    writeln!(out, "{} {set} vectors at block {}", map.points.len(), map.block)?;
+    writeln!(out, "x: {}", axis_label(map, x, "valence", x.valence_r))?;
+    writeln!(out, "y: {}", axis_label(map, y, "arousal", y.arousal_r))?;
+    writeln!(out, "{:>9} {:>9}  cluster  emotion", "x", "y")?;
     for point in &map.points {
-        println!("{:>9.3} {:>9.3}  {:>7}  {}", point.x, point.y, point.cluster, point.emotion);
+        writeln!(out, "{:>9.3} {:>9.3}  {:>7}  {}", point.x, point.y, point.cluster, point.emotion)?;
     }
+    Ok(())
 }

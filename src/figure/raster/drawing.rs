@@ -35,6 +35,10 @@ pub fn draw(drawing: &Drawing, pixels_per_point: f32) -> Result<Image, RasterErr
     raster.draw(&ctx, output.shapes, output.pixels_per_point, pixels, Color32::WHITE)
 }
 
+/// A text is drawn around itself in white first, which keeps it readable over lines and points.
+const OUTLINE: [(f32, f32); 8] =
+    [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-0.7, -0.7), (-0.7, 0.7), (0.7, -0.7), (0.7, 0.7)];
+
 fn colour([r, g, b]: Rgb) -> Color32 {
     Color32::from_rgb(r, g, b)
 }
@@ -71,7 +75,12 @@ fn shape(painter: &egui::Painter, mark: &Mark) -> Shape {
             } else {
                 (vec2(-along, -baseline), 0.0)
             };
-            TextShape { angle, ..TextShape::new(at((*x, *y)) + offset, galley, colour(*ink)) }.into()
+            let placed = |shift, ink: &Rgb| {
+                let text = TextShape::new(at((*x, *y)) + offset + shift, galley.clone(), colour(*ink));
+                Shape::from(TextShape { angle, override_text_color: Some(colour(*ink)), ..text })
+            };
+            let outline = OUTLINE.iter().map(|&(x, y)| placed(vec2(x, y), &[255; 3]));
+            Shape::Vec(outline.chain([placed(vec2(0.0, 0.0), ink)]).collect())
         }
     }
 }
