@@ -10,7 +10,9 @@ use clap::{Args, ValueEnum};
 use super::common::{BankArg, Usage, open_bank, print_json};
 use crate::bank::VectorSet;
 use crate::figure::csv::map_csv;
-use crate::figure::svg::{MapColour, axis_label, map_svg};
+use crate::figure::map::{MapColour, axis_label, map_drawing};
+use crate::figure::raster;
+use crate::figure::svg::svg;
 use crate::geometry::{Map, map};
 
 /// Map the emotion vectors of one block: principal components, clusters, correlation with human ratings
@@ -36,7 +38,7 @@ pub struct MapArgs {
     /// Print one JSON object
     #[arg(long, conflicts_with = "out")]
     json: bool,
-    /// Picture (.svg) or table (.csv) to write
+    /// Picture (.svg, .png) or table (.csv) to write
     #[arg(long, value_name = "F")]
     out: Option<PathBuf>,
 }
@@ -66,20 +68,26 @@ pub fn run(args: &MapArgs) -> anyhow::Result<()> {
     print(&map, set)
 }
 
+/// Sharp in print: 2400 pixels across.
+const PIXELS_PER_POINT: f32 = 2.0;
+
 #[derive(Clone, Copy)]
 enum Kind {
     Svg,
+    Png,
     Csv,
 }
 
 fn kind(out: &Path) -> anyhow::Result<Kind> {
     match out.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => Ok(Kind::Svg),
+        Some("png") => Ok(Kind::Png),
         Some("csv") => Ok(Kind::Csv),
-        _ => {
-            Err(Usage(format!("unknown kind of picture: {}\nUse a name that ends in .svg or .csv", out.display()))
-                .into())
-        }
+        _ => Err(Usage(format!(
+            "unknown kind of picture: {}\nUse a name that ends in .svg, .png or .csv",
+            out.display()
+        ))
+        .into()),
     }
 }
 
@@ -89,11 +97,12 @@ fn write(out: &Path, map: &Map, colour: Colour) -> anyhow::Result<()> {
         Colour::Valence => MapColour::Valence,
         Colour::Arousal => MapColour::Arousal,
     };
-    let text = match kind(out)? {
-        Kind::Svg => map_svg(map, colour),
-        Kind::Csv => map_csv(map),
+    let bytes = match kind(out)? {
+        Kind::Svg => svg(&map_drawing(map, colour)).into_bytes(),
+        Kind::Png => raster::draw(&map_drawing(map, colour), PIXELS_PER_POINT)?.png()?,
+        Kind::Csv => map_csv(map).into_bytes(),
     };
-    fs::write(out, text).with_context(|| format!("cannot write: {}", out.display()))
+    fs::write(out, bytes).with_context(|| format!("cannot write: {}", out.display()))
 }
 
 fn print(map: &Map, set: VectorSet) -> anyhow::Result<()> {
