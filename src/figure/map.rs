@@ -65,7 +65,7 @@ pub fn map_drawing(map: &Map, colour: MapColour) -> Drawing {
 fn draw_points(drawing: &mut Drawing, map: &Map, colour: MapColour, points: &[(f64, f64)]) {
     let sizes: Vec<(f64, f64)> = map.points.iter().map(|point| (text_width(&point.emotion), FONT * 1.1)).collect();
     let labels = place(points, &sizes, RADIUS, PLOT);
-    for ((x, y), Placed { rect, .. }) in points.iter().zip(&labels).filter(|(_, label)| label.distance > 10.0) {
+    for ((x, y), Placed { rect, .. }) in points.iter().zip(&labels).filter(|(_, label)| label.distance > 7.0) {
         let to = (x.clamp(rect.left, rect.left + rect.width), y.clamp(rect.top, rect.top + rect.height));
         drawing.line((*x, *y), to, [153; 3], 0.5);
     }
@@ -199,7 +199,7 @@ impl Scale {
     fn label(&self, tick: f64) -> String {
         let step = self.step();
         let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-        if step >= 1e6 || step < 1e-6 { minus(format!("{tick:.1e}")) } else { minus(format!("{tick:.decimals$}")) }
+        if !(1e-6..1e6).contains(&step) { minus(format!("{tick:.1e}")) } else { minus(format!("{tick:.decimals$}")) }
     }
 }
 
