@@ -199,7 +199,7 @@ impl Scale {
     fn label(&self, tick: f64) -> String {
         let step = self.step();
         let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-        if step >= 1e6 || step < 1e-6 { minus(format!("{tick:.1e}")) } else { minus(format!("{tick:.decimals$}")) }
+        if !(1e-6..1e6).contains(&step) { minus(format!("{tick:.1e}")) } else { minus(format!("{tick:.decimals$}")) }
     }
 }
 
