@@ -1,5 +1,7 @@
 //! Banks: the file, the recipe (on a made-up model and frozen numpy values) and the import.
 
+#![allow(clippy::unwrap_used, reason = "a test which panics has failed")]
+
 #[path = "bank/file.rs"]
 mod file;
 #[path = "bank/import.rs"]

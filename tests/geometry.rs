@@ -1,5 +1,7 @@
 //! Components, clusters and maps against independent implementations (linfa) and by their properties.
 
+#![allow(clippy::unwrap_used, reason = "a test which panics has failed")]
+
 use circumplex::bank::{Bank, VectorSet};
 use circumplex::geometry::{Eigen, GeometryError, clusters, map, paper_clusters, pca};
 use circumplex::job::Cancel;

@@ -54,7 +54,9 @@ fn only_the_model_knows_candle() {
 
 #[test]
 fn only_the_window_and_the_raster_know_egui() {
-    check_only(&["egui::", "eframe::", "egui_plot::"], |file| file.starts_with("app/") || file == "figure/raster.rs");
+    check_only(&["egui::", "eframe::", "egui_plot::"], |file| {
+        file.starts_with("app/") || file.starts_with("figure/raster/")
+    });
 }
 
 #[test]

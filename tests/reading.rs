@@ -1,5 +1,7 @@
 //! Scores of residuals, against the definitions written out, and what a bank cannot read.
 
+#![allow(clippy::unwrap_used, reason = "a test which panics has failed")]
+
 use circumplex::bank::{Bank, Baseline, VectorSet};
 use circumplex::reading::{Metric, scores};
 use ndarray::{Array2, Array3, array};

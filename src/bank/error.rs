@@ -8,11 +8,11 @@ use super::recipe::SourceError;
 /// Why a bank could not be opened, saved, built, imported or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BankError {
-    #[error("cannot read: {source}\nCheck the path: {path}")]
-    Read { path: PathBuf, source: io::Error },
+    #[error("cannot read: {why}\nCheck the path: {path}")]
+    Read { path: PathBuf, why: io::Error },
 
-    #[error("cannot write: {source}\nCheck the folder and the space left there: {path}")]
-    Write { path: PathBuf, source: io::Error },
+    #[error("cannot write: {why}\nCheck the folder and the space left there: {path}")]
+    Write { path: PathBuf, why: io::Error },
 
     #[error(
         "damaged or no safetensors file ({why}): {path}\nTake a complete copy of the bank, or build it again with `circumplex build`"

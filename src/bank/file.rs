@@ -74,10 +74,10 @@ impl Bank {
         }
         let neutral_mean = loaded.f32("neutral_mean", Ix2(blocks.len(), width))?;
         let per_emotion = Ix2(blocks.len(), emotions.len());
-        let baseline = baseline(&loaded, path, "baseline_mean", "baseline_std", per_emotion)?;
-        let answer = self::baseline(&loaded, path, "answer_mean", "answer_std", per_emotion)?;
-        let raw_baseline = self::baseline(&loaded, path, "raw_baseline_mean", "raw_baseline_std", per_emotion)?;
-        let raw_answer = self::baseline(&loaded, path, "raw_answer_mean", "raw_answer_std", per_emotion)?;
+        let baseline = baseline_of(&loaded, path, "baseline_mean", "baseline_std", per_emotion)?;
+        let answer = baseline_of(&loaded, path, "answer_mean", "answer_std", per_emotion)?;
+        let raw_baseline = baseline_of(&loaded, path, "raw_baseline_mean", "raw_baseline_std", per_emotion)?;
+        let raw_answer = baseline_of(&loaded, path, "raw_answer_mean", "raw_answer_std", per_emotion)?;
         if !imported {
             let there = [
                 ("raw", raw.is_some()),
@@ -157,7 +157,7 @@ fn missing(path: &Path, tensor: &str) -> BankError {
 }
 
 /// Both halves of a baseline, or neither.
-fn baseline(loaded: &Loaded, path: &Path, mean: &str, std: &str, shape: Ix2) -> Result<Option<Baseline>, BankError> {
+fn baseline_of(loaded: &Loaded, path: &Path, mean: &str, std: &str, shape: Ix2) -> Result<Option<Baseline>, BankError> {
     match (loaded.f32(mean, shape)?, loaded.f32(std, shape)?) {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(missing(path, mean)),
@@ -243,10 +243,10 @@ impl Keys<'_> {
                 return Err(self.bad("default_block", format!("the bank has no block {block}")));
             }
         }
-        if let Some(text) = self.metadata.get("default_blocks") {
-            if parse_range(text).is_none() {
-                return Err(self.bad("default_blocks", format!("{text:?} is not a range like \"3-5\"")));
-            }
+        if let Some(text) = self.metadata.get("default_blocks")
+            && parse_range(text).is_none()
+        {
+            return Err(self.bad("default_blocks", format!("{text:?} is not a range like \"3-5\"")));
         }
         if self.metadata.contains_key("default_strength") {
             let strength: f32 = self.number("default_strength", "a number")?;

@@ -63,7 +63,7 @@ pub(super) fn write(path: &Path, tensors: &[Tensor<'_>], metadata: &BTreeMap<Str
     write_file(&temporary, tensors, metadata).and_then(|()| fs::rename(&temporary, path)).map_err(|source| {
         // The half-written file is of no use; that it stays is no further failure.
         let _ = fs::remove_file(&temporary);
-        BankError::Write { path: path.to_owned(), source }
+        BankError::Write { path: path.to_owned(), why: source }
     })
 }
 
@@ -109,7 +109,7 @@ pub(super) fn read(
     path: &Path,
     accept: impl FnOnce(&BTreeMap<String, String>) -> Result<(), BankError>,
 ) -> Result<Loaded, BankError> {
-    let unreadable = |source| BankError::Read { path: path.to_owned(), source };
+    let unreadable = |source| BankError::Read { path: path.to_owned(), why: source };
     let damaged = |why: &str| BankError::Damaged { path: path.to_owned(), why: why.to_owned() };
 
     let file = &mut File::open(path).map_err(unreadable)?;

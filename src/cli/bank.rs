@@ -1,5 +1,6 @@
 //! `circumplex bank`
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Subcommand;
@@ -36,9 +37,10 @@ pub fn run(command: &BankCommand) -> anyhow::Result<()> {
         BankCommand::Import { path, out, block_shift } => {
             let (bank, report) = import(path, *block_shift)?;
             bank.save(out)?;
-            println!("{}: {} emotions, width {}", report.layout, report.emotions, report.width);
+            let mut out = io::stdout().lock();
+            writeln!(out, "{}: {} emotions, width {}", report.layout, report.emotions, report.width)?;
             for (layer, block) in report.layers.iter().zip(&report.blocks) {
-                println!("layer {layer} is block {block} (after decoder block {block}, counted from 0)");
+                writeln!(out, "layer {layer} is block {block} (after decoder block {block}, counted from 0)")?;
             }
             if *block_shift == 0 {
                 eprintln!("if the file counts blocks otherwise, import again with --block-shift -1 or 1");
@@ -50,8 +52,7 @@ pub fn run(command: &BankCommand) -> anyhow::Result<()> {
             if *json {
                 return print_json(&summary(&bank));
             }
-            print(&bank);
-            Ok(())
+            print(&bank)
         }
     }
 }
@@ -90,12 +91,14 @@ fn tensors(bank: &Bank) -> Vec<(&'static str, Vec<usize>)> {
     tensors
 }
 
-fn print(bank: &Bank) {
-    println!("{} emotions, blocks {:?}, width {}", bank.emotions.len(), bank.blocks, bank.width());
+fn print(bank: &Bank) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{} emotions, blocks {:?}, width {}", bank.emotions.len(), bank.blocks, bank.width())?;
     for (name, shape) in tensors(bank) {
-        println!("  {name} {shape:?}");
+        writeln!(out, "  {name} {shape:?}")?;
     }
     for (key, value) in &bank.metadata {
-        println!("  {key} = {value}");
+        writeln!(out, "  {key} = {value}")?;
     }
+    Ok(())
 }

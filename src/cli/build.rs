@@ -1,5 +1,6 @@
 //! `circumplex build`
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -51,7 +52,8 @@ pub fn run(args: &BuildArgs) -> anyhow::Result<()> {
     if let Some(percent) = report.resumed_at_percent {
         eprintln!("continued from {percent} %");
     }
-    println!("{report}");
-    println!("{}", args.out.display());
+    let mut out = io::stdout().lock();
+    writeln!(out, "{report}")?;
+    writeln!(out, "{}", args.out.display())?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `circumplex map`
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,7 +10,9 @@ use clap::{Args, ValueEnum};
 use super::common::{BankArg, Usage, open_bank, print_json};
 use crate::bank::VectorSet;
 use crate::figure::csv::map_csv;
-use crate::figure::svg::{MapColour, axis_label, map_svg};
+use crate::figure::map::{MapColour, axis_label, map_drawing};
+use crate::figure::raster;
+use crate::figure::svg::svg;
 use crate::geometry::{Map, map};
 
 /// Map the emotion vectors of one block: principal components, clusters, correlation with human ratings
@@ -35,7 +38,7 @@ pub struct MapArgs {
     /// Print one JSON object
     #[arg(long, conflicts_with = "out")]
     json: bool,
-    /// Picture (.svg) or table (.csv) to write
+    /// Picture (.svg, .png) or table (.csv) to write
     #[arg(long, value_name = "F")]
     out: Option<PathBuf>,
 }
@@ -62,24 +65,29 @@ pub fn run(args: &MapArgs) -> anyhow::Result<()> {
     if args.json {
         return print_json(&map);
     }
-    print(&map, set);
-    Ok(())
+    print(&map, set)
 }
+
+/// Sharp in print: 2400 pixels across.
+const PIXELS_PER_POINT: f32 = 2.0;
 
 #[derive(Clone, Copy)]
 enum Kind {
     Svg,
+    Png,
     Csv,
 }
 
 fn kind(out: &Path) -> anyhow::Result<Kind> {
     match out.extension().and_then(|extension| extension.to_str()) {
         Some("svg") => Ok(Kind::Svg),
+        Some("png") => Ok(Kind::Png),
         Some("csv") => Ok(Kind::Csv),
-        _ => {
-            Err(Usage(format!("unknown kind of picture: {}\nUse a name that ends in .svg or .csv", out.display()))
-                .into())
-        }
+        _ => Err(Usage(format!(
+            "unknown kind of picture: {}\nUse a name that ends in .svg, .png or .csv",
+            out.display()
+        ))
+        .into()),
     }
 }
 
@@ -89,20 +97,23 @@ fn write(out: &Path, map: &Map, colour: Colour) -> anyhow::Result<()> {
         Colour::Valence => MapColour::Valence,
         Colour::Arousal => MapColour::Arousal,
     };
-    let text = match kind(out)? {
-        Kind::Svg => map_svg(map, colour),
-        Kind::Csv => map_csv(map),
+    let bytes = match kind(out)? {
+        Kind::Svg => svg(&map_drawing(map, colour)).into_bytes(),
+        Kind::Png => raster::draw(&map_drawing(map, colour), PIXELS_PER_POINT)?.png()?,
+        Kind::Csv => map_csv(map).into_bytes(),
     };
-    fs::write(out, text).with_context(|| format!("cannot write: {}", out.display()))
+    fs::write(out, bytes).with_context(|| format!("cannot write: {}", out.display()))
 }
 
-fn print(map: &Map, set: VectorSet) {
+fn print(map: &Map, set: VectorSet) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
     let [x, y] = &map.axes;
-    println!("{} {set} vectors at block {}", map.points.len(), map.block);
-    println!("x: {}", axis_label(map, x, "valence", x.valence_r));
-    println!("y: {}", axis_label(map, y, "arousal", y.arousal_r));
-    println!("{:>9} {:>9}  cluster  emotion", "x", "y");
+    writeln!(out, "{} {set} vectors at block {}", map.points.len(), map.block)?;
+    writeln!(out, "x: {}", axis_label(map, x, "valence", x.valence_r))?;
+    writeln!(out, "y: {}", axis_label(map, y, "arousal", y.arousal_r))?;
+    writeln!(out, "{:>9} {:>9}  cluster  emotion", "x", "y")?;
     for point in &map.points {
-        println!("{:>9.3} {:>9.3}  {:>7}  {}", point.x, point.y, point.cluster, point.emotion);
+        writeln!(out, "{:>9.3} {:>9.3}  {:>7}  {}", point.x, point.y, point.cluster, point.emotion)?;
     }
+    Ok(())
 }

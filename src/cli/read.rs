@@ -1,6 +1,7 @@
 //! `circumplex read`
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 
@@ -116,8 +117,7 @@ pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
     if args.json {
         return print_json(&output);
     }
-    print(&output, &all.select(Axis(1), &chosen), set, answer_at);
-    Ok(())
+    print(&output, &all.select(Axis(1), &chosen), set, answer_at)
 }
 
 fn text(args: &ReadArgs) -> anyhow::Result<String> {
@@ -152,10 +152,11 @@ fn warn_of_other_weights(bank: &Bank, digest: JoinHandle<Result<String, ModelErr
     }
 }
 
-fn print(output: &Output, scores: &Array2<f32>, set: VectorSet, answer_at: Option<usize>) {
+fn print(output: &Output, scores: &Array2<f32>, set: VectorSet, answer_at: Option<usize>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
     let unit = output.metric.unit();
     let metric = if unit.is_empty() { output.metric.to_string() } else { format!("{} ({unit})", output.metric) };
-    println!("{}, block {}, {set} vectors, metric {metric}", output.model, output.block);
+    writeln!(out, "{}, block {}, {set} vectors, metric {metric}", output.model, output.block)?;
     for (token, row) in output.tokens.iter().zip(&output.scores) {
         let (top, _) = top_and_bottom(row, SHOWN.min(row.len()));
         let named: Vec<String> = top.iter().map(|e| format!("{} {}", output.emotions[*e], signed(row[*e]))).collect();
@@ -164,16 +165,17 @@ fn print(output: &Output, scores: &Array2<f32>, set: VectorSet, answer_at: Optio
             0 => "  (first token, left out of means)",
             _ => "",
         };
-        println!("{:>5}  {:<18} {}{mark}", token.index, format!("{:?}", token.text), named.join("  "));
+        writeln!(out, "{:>5}  {:<18} {}{mark}", token.index, format!("{:?}", token.text), named.join("  "))?;
     }
     // The token before the reply has another baseline, so it is no part of the mean.
-    let Some(mean) = span_mean(scores.view(), 1..answer_at.unwrap_or(scores.nrows())) else { return };
+    let Some(mean) = span_mean(scores.view(), 1..answer_at.unwrap_or(scores.nrows())) else { return Ok(()) };
     let (top, bottom) = top_and_bottom(&mean.to_vec(), SUMMARY);
     let list = |indices: &[usize]| {
         indices.iter().map(|e| format!("{} {}", output.emotions[*e], signed(mean[*e]))).collect::<Vec<_>>().join("  ")
     };
-    println!("mean, highest: {}", list(&top));
-    println!("mean, lowest:  {}", list(&bottom));
+    writeln!(out, "mean, highest: {}", list(&top))?;
+    writeln!(out, "mean, lowest:  {}", list(&bottom))?;
+    Ok(())
 }
 
 /// Two decimals, with the sign that makes it readable without colour.

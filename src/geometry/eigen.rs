@@ -34,6 +34,13 @@ struct Rotation {
     sin: f64,
 }
 
+/// What [`tridiagonal`] leaves: two diagonals, and the factors of the reflections.
+struct Tridiagonal {
+    diagonal: Vec<f64>,
+    beside: Vec<f64>,
+    factors: Vec<f64>,
+}
+
 impl Eigen {
     /// Decomposes a symmetric matrix; only its upper half is trusted to be right.
     ///
@@ -56,7 +63,7 @@ impl Eigen {
         if scale > 0.0 {
             reflections /= scale;
         }
-        let (mut diagonal, mut beside, factors) = tridiagonal(&mut reflections, cancel)?;
+        let Tridiagonal { mut diagonal, mut beside, factors } = tridiagonal(&mut reflections, cancel)?;
         let rotations = ql(&mut diagonal, &mut beside, cancel)?;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by(|a, b| diagonal[*b].total_cmp(&diagonal[*a]));
@@ -118,7 +125,7 @@ impl Eigen {
 ///
 /// Every pass over the remaining rows does two things at once, since memory is what it waits for: it applies the last reflection and
 /// multiplies with the next.
-fn tridiagonal(matrix: &mut Array2<f64>, cancel: &Cancel) -> Result<(Vec<f64>, Vec<f64>, Vec<f64>), GeometryError> {
+fn tridiagonal(matrix: &mut Array2<f64>, cancel: &Cancel) -> Result<Tridiagonal, GeometryError> {
     let n = matrix.nrows();
     let (mut diagonal, mut beside, mut factors) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
     // The last reflection as the update A − v wᵀ − w vᵀ, still to be applied to rows k and below.
@@ -157,7 +164,7 @@ fn tridiagonal(matrix: &mut Array2<f64>, cancel: &Cancel) -> Result<(Vec<f64>, V
             *w = product - share * v;
         }
     }
-    Ok((diagonal, beside, factors))
+    Ok(Tridiagonal { diagonal, beside, factors })
 }
 
 /// Diagonalises the tridiagonal matrix in place by implicit QL with Wilkinson's shift and returns the rotations, in their order.

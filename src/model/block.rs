@@ -1,13 +1,12 @@
 //! The parts of a decoder block: norms, linear layers, attention, MLP.
 
 use candle_core::Tensor;
-use candle_nn::ops::{layer_norm, rms_norm};
 use candle_nn::rotary_emb::rope_thd;
 
 use super::ModelError;
 use super::cache::Cache;
 use super::config::{Config, LinearLayout, MlpNames, NormKind, QkvNames};
-use super::kernel::{Activate, CausalAttention};
+use super::kernel::{Activate, CausalAttention, Normalise, Product};
 use super::loader::Loader;
 
 /// Cosines and sines of the positions of one pass, both [t, head_dim / 2].
@@ -43,32 +42,25 @@ impl Block {
         angles: Option<&Angles>,
         cache: Option<(&mut Cache, usize)>,
     ) -> Result<Tensor, ModelError> {
-        let x = (x + self.attention.forward(&self.attention_norm.forward(x)?, angles, cache)?)?;
-        Ok((&x + self.mlp.forward(&self.mlp_norm.forward(&x)?)?)?)
+        let x = self.attention.forward(&self.attention_norm.forward(x)?, angles, cache, x)?;
+        self.mlp.forward(&self.mlp_norm.forward(&x)?, &x)
     }
 }
 
-pub(super) struct Norm {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    eps: f32,
-}
+pub(super) struct Norm(Normalise);
 
 impl Norm {
     pub fn load(loader: &mut Loader, config: &Config, name: &str) -> Result<Self, ModelError> {
-        let weight = loader.take(&format!("{name}.weight"), &[config.width])?;
+        let weight = loader.take(&format!("{name}.weight"), &[config.width])?.to_vec1()?;
         let bias = match config.norm {
             NormKind::Rms => None,
-            NormKind::Layer => Some(loader.take(&format!("{name}.bias"), &[config.width])?),
+            NormKind::Layer => Some(loader.take(&format!("{name}.bias"), &[config.width])?.to_vec1()?),
         };
-        Ok(Self { weight, bias, eps: config.norm_eps as f32 })
+        Ok(Self(Normalise { weight, bias, eps: config.norm_eps as f32 }))
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(match &self.bias {
-            Some(bias) => layer_norm(x, &self.weight, bias, self.eps)?,
-            None => rms_norm(x, &self.weight, self.eps)?,
-        })
+        Ok(x.apply_op1_no_bwd(&self.0)?)
     }
 }
 
@@ -76,7 +68,7 @@ impl Norm {
 pub(super) struct Linear {
     /// [in, out], possibly a transposed view.
     weight: Tensor,
-    bias: Option<Tensor>,
+    product: Product,
 }
 
 impl Linear {
@@ -103,21 +95,22 @@ impl Linear {
             LinearLayout::OutIn => Tensor::cat(&weights, 0)?.t()?,
             LinearLayout::InOut => Tensor::cat(&weights, 1)?,
         };
-        let bias = if bias { Some(Tensor::cat(&biases, 0)?) } else { None };
-        Ok(Self { weight, bias })
+        let bias = if bias { Some(Tensor::cat(&biases, 0)?.to_vec1()?) } else { None };
+        Ok(Self { weight, product: Product { bias } })
     }
 
     /// The head: a matrix [out, in] without bias.
     pub fn from_rows(rows: &Tensor) -> Result<Self, ModelError> {
-        Ok(Self { weight: rows.t()?, bias: None })
+        Ok(Self { weight: rows.t()?, product: Product { bias: None } })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        let y = x.matmul(&self.weight)?;
-        Ok(match &self.bias {
-            Some(bias) => y.broadcast_add(bias)?,
-            None => y,
-        })
+        Ok(x.apply_op2_no_bwd(&self.weight, &self.product)?)
+    }
+
+    /// y + x W + b
+    fn forward_onto(&self, x: &Tensor, y: &Tensor) -> Result<Tensor, ModelError> {
+        Ok(x.apply_op3_no_bwd(&self.weight, y, &self.product)?)
     }
 }
 
@@ -149,11 +142,13 @@ impl Attention {
         })
     }
 
+    /// onto + attention(x)
     fn forward(
         &self,
         x: &Tensor,
         angles: Option<&Angles>,
         cache: Option<(&mut Cache, usize)>,
+        onto: &Tensor,
     ) -> Result<Tensor, ModelError> {
         let (heads, kv_heads, dim) = (self.kernel.heads, self.kernel.kv_heads, self.kernel.head_dim);
         let (width, kv_width) = (heads * dim, kv_heads * dim);
@@ -174,7 +169,7 @@ impl Attention {
             None => (k, v),
             Some((cache, block)) => cache.append(block, &k, &v)?,
         };
-        self.out.forward(&q.apply_op3_no_bwd(&k, &v, &self.kernel)?)
+        self.out.forward_onto(&q.apply_op3_no_bwd(&k, &v, &self.kernel)?, onto)
     }
 }
 
@@ -199,8 +194,9 @@ impl Mlp {
         })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
+    /// onto + mlp(x)
+    fn forward(&self, x: &Tensor, onto: &Tensor) -> Result<Tensor, ModelError> {
         let inner = self.up.forward(x)?.apply_op1_no_bwd(&self.activate)?;
-        self.down.forward(&inner)
+        self.down.forward_onto(&inner, onto)
     }
 }

@@ -121,10 +121,11 @@ impl Decoder {
     fn embed(&self, tokens: &[u32], start: usize) -> Result<Tensor, ModelError> {
         let ids = Tensor::new(tokens, &Device::Cpu)?;
         let h = self.embedding.index_select(&ids, 0)?;
-        Ok(match &self.positions {
-            Some(positions) => (h + positions.narrow(0, start, tokens.len())?)?,
-            None => h,
-        })
+        let Some(positions) = &self.positions else { return Ok(h) };
+        let positions = positions.narrow(0, start, tokens.len())?.flatten_all()?.to_vec1::<f32>()?;
+        let mut values = h.flatten_all()?.to_vec1::<f32>()?;
+        values.iter_mut().zip(positions).for_each(|(x, position)| *x += position);
+        Ok(Tensor::from_vec(values, h.shape(), &Device::Cpu)?)
     }
 
     fn angles(&self, start: usize, count: usize) -> Result<Option<Angles>, ModelError> {

@@ -97,6 +97,8 @@ pub(super) fn read(path: &Path, what: &'static str, hint: &'static str) -> Resul
 #[derive(Debug)]
 pub(super) struct Fields {
     path: PathBuf,
+    /// What comes before the keys of a table inside: `rope_parameters.`
+    within: String,
     map: Map<String, Value>,
 }
 
@@ -110,7 +112,7 @@ impl Fields {
             problem: error.to_string(),
         })?;
         match value {
-            Value::Object(map) => Ok(Self { path: path.to_owned(), map }),
+            Value::Object(map) => Ok(Self { path: path.to_owned(), within: String::new(), map }),
             _ => Err(ModelError::Json {
                 path: path.to_owned(),
                 line: 1,
@@ -122,7 +124,10 @@ impl Fields {
 
     /// As [`Fields::read`]; no keys where the file does not exist.
     pub fn read_or_empty(path: &Path) -> Result<Self, ModelError> {
-        if path.exists() { Self::read(path) } else { Ok(Self { path: path.to_owned(), map: Map::new() }) }
+        if path.exists() {
+            return Self::read(path);
+        }
+        Ok(Self { path: path.to_owned(), within: String::new(), map: Map::new() })
     }
 
     pub fn path(&self) -> &Path {
@@ -137,7 +142,10 @@ impl Fields {
     pub fn table(&self, key: &str) -> Result<Option<Self>, ModelError> {
         match self.get(key) {
             None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(Self { path: self.path.clone(), map: map.clone() })),
+            Some(Value::Object(map)) => {
+                let within = format!("{}{key}.", self.within);
+                Ok(Some(Self { path: self.path.clone(), within, map: map.clone() }))
+            }
             Some(other) => Err(self.wrong(key, &format!("is {other}, not a table"))),
         }
     }
@@ -187,6 +195,11 @@ impl Fields {
     }
 
     pub fn wrong_because(&self, key: &str, problem: &str, hint: &str) -> ModelError {
-        ModelError::Key { path: self.path.clone(), key: key.into(), problem: problem.into(), hint: hint.into() }
+        ModelError::Key {
+            path: self.path.clone(),
+            key: format!("{}{key}", self.within),
+            problem: problem.into(),
+            hint: hint.into(),
+        }
     }
 }

@@ -49,9 +49,11 @@ impl TextTokenizer {
         self.special.contains(&id)
     }
 
-    /// The text of these tokens. Ids without a token give nothing.
+    /// The text of these tokens, with or without special tokens. Ids without a token give nothing.
     pub fn decode(&self, tokens: &[u32], special: bool) -> String {
-        self.tokenizer.decode(tokens, !special).unwrap_or_default()
+        // The library's own filter misses special tokens which its normaliser changes.
+        let tokens: Vec<_> = tokens.iter().copied().filter(|id| special || !self.is_special(*id)).collect();
+        self.tokenizer.decode(&tokens, false).unwrap_or_default()
     }
 
     /// One string a token, which together are the decoded text, special tokens included.

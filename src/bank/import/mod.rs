@@ -99,7 +99,7 @@ struct Found {
 }
 
 fn find(path: &Path) -> Result<Found, BankError> {
-    let kind = fs::metadata(path).map_err(|source| BankError::Read { path: path.to_owned(), source })?;
+    let kind = fs::metadata(path).map_err(|source| BankError::Read { path: path.to_owned(), why: source })?;
     if kind.is_dir() {
         return folder(path);
     }
@@ -116,7 +116,7 @@ fn find(path: &Path) -> Result<Found, BankError> {
 }
 
 fn folder(path: &Path) -> Result<Found, BankError> {
-    let unreadable = |source| BankError::Read { path: path.to_owned(), source };
+    let unreadable = |source| BankError::Read { path: path.to_owned(), why: source };
     let mut files: BTreeMap<usize, PathBuf> = BTreeMap::new();
     let mut archives = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
@@ -258,7 +258,7 @@ impl Notes {
     fn read(path: &Path) -> Result<Self, BankError> {
         let text = match fs::read(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|source| BankError::Read { path: path.to_owned(), source })?,
+            text => text.map_err(|source| BankError::Read { path: path.to_owned(), why: source })?,
         };
         serde_json::from_slice(&text).map_err(|error| BankError::Import {
             path: path.to_owned(),

@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Vec<f32>)>, BankError> {
         why,
         hint: "Take a complete copy of the file, or write it again with numpy.savez".to_owned(),
     };
-    let file = File::open(path).map_err(|source| BankError::Read { path: path.to_owned(), source })?;
+    let file = File::open(path).map_err(|source| BankError::Read { path: path.to_owned(), why: source })?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(format!("no npz file, {error}")))?;
     let mut vectors = Vec::with_capacity(archive.len());
     let mut total = 0;

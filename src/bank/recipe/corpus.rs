@@ -71,7 +71,7 @@ pub(super) fn neutral(path: &Path) -> Result<Lines<Neutral>, BankError> {
 }
 
 fn lines<T: DeserializeOwned>(path: &Path, fault: fn(&T) -> Option<&'static str>) -> Result<Lines<T>, BankError> {
-    let bytes = fs::read(path).map_err(|source| BankError::Read { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| BankError::Read { path: path.to_owned(), why: source })?;
     let mut items = Vec::new();
     let mut bad = BadLines::default();
     let without_mark = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);

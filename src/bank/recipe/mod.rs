@@ -1,4 +1,4 @@
-//! Building a bank: stories in, vectors out. design: read every text once, keep sums, and finish the vectors from them.
+//! Building a bank: stories in, vectors out. Every text is read once into running sums, and the vectors are finished from those.
 //!
 //! Three passes: the stories (per-emotion means and the residual norm), the neutral texts (mean and covariance, hence the components
 //! which are projected out and the token baseline), and the first line of each neutral text as a question (answer baseline). Texts are
@@ -238,7 +238,7 @@ fn check_options(source: &dyn ResidualSource, recipe: &Recipe) -> Result<(), Ban
 /// Hours of work should not end in a folder that is not there.
 fn check_writable(out: &Path) -> Result<(), BankError> {
     let probe = super::tensors::beside(out, ".tmp");
-    let unwritable = |source| BankError::Write { path: out.to_owned(), source };
+    let unwritable = |source| BankError::Write { path: out.to_owned(), why: source };
     if out.is_dir() {
         return Err(unwritable(std::io::ErrorKind::IsADirectory.into()));
     }
@@ -298,7 +298,7 @@ impl<'a> Saver<'a> {
     fn remove(&self) -> Result<(), BankError> {
         match std::fs::remove_file(self.path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(BankError::Write { path: self.path.to_owned(), source: error })
+                Err(BankError::Write { path: self.path.to_owned(), why: error })
             }
             _ => Ok(()),
         }

@@ -57,18 +57,17 @@ pub(super) fn read(config: &Fields) -> Result<Config, ModelError> {
 
 /// Older files have `rope_theta` and `rope_scaling`, newer ones `rope_parameters` with both in it.
 fn rotary_base(config: &Fields) -> Result<f64, ModelError> {
-    let parameters = config.table("rope_parameters")?;
-    for (key, table) in [("rope_scaling", config.table("rope_scaling")?), ("rope_parameters", None)] {
-        let table = if key == "rope_parameters" { parameters.as_ref() } else { table.as_ref() };
-        let Some(table) = table else { continue };
+    for key in ["rope_scaling", "rope_parameters"] {
+        let Some(table) = config.table(key)? else { continue };
         let kind = table.text_or("rope_type", table.text_or("type", "default")?)?;
         if kind != "default" {
             let hint = "Choose a model whose positions are not scaled";
             return Err(config.wrong_because(key, &format!("asks for `{kind}`, which is not known"), hint));
         }
     }
-    match parameters {
-        Some(table) if table.get("rope_theta").is_some() => table.positive_or("rope_theta", 10_000.0),
-        _ => config.positive_or("rope_theta", 10_000.0),
+    let older = config.positive_or("rope_theta", 10_000.0)?;
+    match config.table("rope_parameters")? {
+        Some(parameters) => parameters.positive_or("rope_theta", older),
+        None => Ok(older),
     }
 }

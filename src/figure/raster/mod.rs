@@ -1,5 +1,9 @@
 //! Draws what an `egui::Context` puts out on the processor: no window, driver or display, and the same picture on every machine.
 
+mod drawing;
+
+pub use drawing::draw;
+
 use std::collections::HashMap;
 
 use dream_soft_render::{ClipRect, Color, MAX_SURFACE_PIXELS, Mesh, SoftwareRenderer, TextureId, Vertex};
