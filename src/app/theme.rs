@@ -120,7 +120,7 @@ pub fn text_on(palette: &Palette, fill: Color32) -> Color32 {
 
 /// Colour of the n-th pin. The colours which could be taken for the score scale's come last.
 pub fn pin(palette: &Palette, index: usize) -> Color32 {
-    const ORDER: [usize; 10] = [2, 5, 6, 3, 9, 4, 7, 8, 0, 1];
+    const ORDER: [usize; 10] = [2, 3, 4, 7, 9, 5, 6, 8, 1, 0];
     let pure = colour(emotion::categorical(ORDER[index % ORDER.len()]));
     let (end, share) = if palette.dark { (Color32::WHITE, 0.15) } else { (Color32::BLACK, 0.28) };
     pure.lerp_to_gamma(end, share)
