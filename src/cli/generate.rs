@@ -34,10 +34,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
     /// 0 takes the most likely token
-    #[arg(long, value_name = "X", default_value_t = 0.7)]
+    #[arg(long, value_name = "X", default_value_t = 0.7, allow_negative_numbers = true)]
     temperature: f64,
     /// Sample among the most likely tokens which together have this probability
-    #[arg(long, value_name = "X", default_value_t = 0.95)]
+    #[arg(long, value_name = "X", default_value_t = 0.95, allow_negative_numbers = true)]
     top_p: f64,
     /// Seed of the sampling and of the direction of `random`
     #[arg(long, value_name = "N", default_value_t = 0)]
