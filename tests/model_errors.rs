@@ -4,6 +4,7 @@ mod model_support;
 
 use std::path::Path;
 
+use circumplex::job::Cancel;
 use circumplex::model::{Logits, Message, Model, Role, Tap};
 use circumplex::steering::{BlockPush, Push};
 use model_support::{Raw, copy_folder, edit_json, open, read_tensors, reference, save_tensors};
@@ -437,9 +438,9 @@ fn texts_which_cannot_be_run() {
     let run = |tokens: &[u32], before: &[u32]| {
         let mut cache = model.new_cache();
         if !before.is_empty() {
-            model.forward(before, &mut cache, &Tap::default()).unwrap();
+            model.forward(before, &mut cache, &Tap::default(), &Cancel::new()).unwrap();
         }
-        model.forward(tokens, &mut cache, &Tap::default()).unwrap_err().to_string()
+        model.forward(tokens, &mut cache, &Tap::default(), &Cancel::new()).unwrap_err().to_string()
     };
     assert_says(&run(&[], &[]), &["no tokens"]);
     assert_says(&run(&[u32::MAX], &[]), &["4294967295"]);
@@ -454,7 +455,7 @@ fn steering_of_another_model() {
     for (block, width) in [(2, 24), (0, 23), (0, 0)] {
         let push = Push { blocks: vec![BlockPush { block, delta: vec![1.0; width], residual_norm: 1.0 }] };
         let tap = Tap { push: Some((&push, 0..1)), residual: false, logits: Logits::Last };
-        let message = model.forward(&[2], &mut model.new_cache(), &tap).unwrap_err().to_string();
+        let message = model.forward(&[2], &mut model.new_cache(), &tap, &Cancel::new()).unwrap_err().to_string();
         assert_says(&message, &["2 blocks of width 24", "bank"]);
     }
 }
@@ -462,6 +463,6 @@ fn steering_of_another_model() {
 #[test]
 fn a_cache_of_another_model() {
     let (one, other) = (open(&reference(GPT2)).unwrap(), open(&reference("gpt2-odd")).unwrap());
-    let message = one.forward(&[2], &mut other.new_cache(), &Tap::default()).unwrap_err().to_string();
+    let message = one.forward(&[2], &mut other.new_cache(), &Tap::default(), &Cancel::new()).unwrap_err().to_string();
     assert_says(&message, &["another model"]);
 }

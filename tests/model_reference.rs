@@ -41,7 +41,8 @@ fn assert_close(ours: ArrayView3<f32>, right: ArrayView3<f32>) {
 /// Runs the tokens `step` at a time through one cache.
 fn run(model: &Model, tokens: &[u32], step: usize, tap: &Tap) -> Pass {
     let mut cache = model.new_cache();
-    let passes: Vec<_> = tokens.chunks(step).map(|tokens| model.forward(tokens, &mut cache, tap).unwrap()).collect();
+    let passes: Vec<_> =
+        tokens.chunks(step).map(|tokens| model.forward(tokens, &mut cache, tap, &Cancel::new()).unwrap()).collect();
     assert_eq!(cache.len(), tokens.len());
     let residuals: Vec<_> = passes.iter().filter_map(|pass| pass.residual.as_ref()).map(Array3::view).collect();
     let logits: Vec<_> = passes.iter().map(|pass| pass.logits.view()).collect();
@@ -216,7 +217,7 @@ fn logits_only_where_asked() {
     let tokens = [5, 6, 7, 8];
     let all = run(&model, &tokens, 4, &ALL);
     let tap = |logits| Tap { push: None, residual: false, logits };
-    let forward = |logits| model.forward(&tokens, &mut model.new_cache(), &tap(logits)).unwrap();
+    let forward = |logits| model.forward(&tokens, &mut model.new_cache(), &tap(logits), &Cancel::new()).unwrap();
     assert_eq!(forward(Logits::Last).logits.shape(), [1, 89]);
     assert!(worst(forward(Logits::Last).logits.view(), all.logits.slice(s![3.., ..])) < TOLERANCE);
     let none = forward(Logits::None);
@@ -233,7 +234,7 @@ fn a_push_adds_its_delta_and_is_measured() {
         let norm = delta.iter().map(|x| x * x).sum::<f32>().sqrt();
         let push = Push { blocks: vec![BlockPush { block: 1, delta: delta.clone(), residual_norm: 4.0 }] };
         let tap = Tap { push: Some((&push, 2..6)), ..ALL };
-        let pass = model.forward(&tokens, &mut model.new_cache(), &tap).unwrap();
+        let pass = model.forward(&tokens, &mut model.new_cache(), &tap, &Cancel::new()).unwrap();
         assert_eq!((pass.tally.tokens, pass.tally.pairs), (4, 4));
         assert!((pass.tally.sum / 4.0 - f64::from(norm) / 4.0).abs() < 1e-4, "{:?}", pass.tally);
 
@@ -273,13 +274,13 @@ fn a_truncated_cache_goes_on_as_if_the_rest_had_not_been() {
         let model = open(&reference(name)).unwrap();
         let right = run(&model, &[1, 2, 3, 4, 5], 5, &ALL);
         let mut cache = model.new_cache();
-        model.forward(&[1, 2, 3, 77, 78, 79], &mut cache, &ALL).unwrap();
+        model.forward(&[1, 2, 3, 77, 78, 79], &mut cache, &ALL, &Cancel::new()).unwrap();
         cache.truncate(3).unwrap();
-        let tail = model.forward(&[4, 5], &mut cache, &ALL).unwrap();
+        let tail = model.forward(&[4, 5], &mut cache, &ALL, &Cancel::new()).unwrap();
         assert!(worst(tail.logits.view(), right.logits.slice(s![3.., ..])) < TOLERANCE);
         cache.clear();
         assert!(cache.is_empty());
-        let again = model.forward(&[1, 2, 3, 4, 5], &mut cache, &ALL).unwrap();
+        let again = model.forward(&[1, 2, 3, 4, 5], &mut cache, &ALL, &Cancel::new()).unwrap();
         assert!(worst(again.logits.view(), right.logits.view()) < TOLERANCE);
     }
 }

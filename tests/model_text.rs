@@ -48,9 +48,9 @@ fn pieces_join_to_the_text() {
             let tokens = model.encode(text).unwrap();
             let pieces = model.pieces(&tokens);
             assert_eq!(pieces.len(), tokens.len());
-            let bos = if name == "tinystories-instruct-3m-chat" { "" } else { pieces[0].as_str() };
-            let all = pieces.concat();
-            let (plain, right) = (all.strip_prefix(bos).unwrap(), model.decode(&tokens));
+            let specials = if name == "tinystories-instruct-3m-chat" { 0 } else { 3 };
+            let plain = tokens.iter().zip(&pieces).filter(|(id, _)| **id >= specials).map(|(_, piece)| piece.as_str());
+            let (plain, right) = (plain.collect::<String>(), model.decode(&tokens));
             // With a special token before it, a decoder leaves the space which it takes off at the start of a text.
             assert!(plain == right || plain == format!(" {right}"), "{name}: {plain:?} is not {right:?}");
         }

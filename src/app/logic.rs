@@ -220,7 +220,7 @@ impl App {
             chat: self.settings.chat,
             max_tokens: self.settings.max_tokens,
             sampling: self.settings.sampling(),
-            pace: None,
+            pace: (self.settings.pace > 0).then_some(f64::from(self.settings.pace)),
         };
         session.pending = Some(Run::new(request.clone()));
         self.engine.send(Request::Run(request));

@@ -76,6 +76,16 @@ fn sampling_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         ui.add_space(6.0);
         let value = DragValue::new(&mut settings.max_tokens).range(0..=context).speed(1);
         number_ui(ui, "Tokens", "Longest reply, in tokens. 0 reads the prompt only", value);
+        let value = DragValue::new(&mut settings.pace)
+            .range(0..=200)
+            .speed(0.2)
+            .custom_formatter(|pace, _| if pace < 1.0 { "full".to_owned() } else { format!("{pace:.0} tok/s") });
+        number_ui(
+            ui,
+            "Pace",
+            "Most tokens a second, so that a reply can be followed and steered by hand. 0 is full speed",
+            value,
+        );
     };
     let numbers = |ui: &mut Ui, settings: &mut Settings| {
         let tooltip = "0 always takes the most likely token; 1 samples from the model's own distribution";

@@ -29,6 +29,8 @@ pub struct Settings {
     pub order: ListOrder,
     pub chat: bool,
     pub max_tokens: usize,
+    /// Most tokens a second; 0: as fast as the model goes.
+    pub pace: u32,
     pub temperature: f64,
     pub top_p: f64,
     pub seed: u64,
@@ -47,6 +49,7 @@ impl Default for Settings {
             order: ListOrder::default(),
             chat: true,
             max_tokens: 120,
+            pace: 0,
             temperature: 0.7,
             top_p: 0.95,
             seed: 0,

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args};
 use ndarray::{Array2, Array3, Axis, concatenate};
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
-use super::common::{BankArg, ModelArg, SteerArgs, Stopped, cancel_on_ctrl_c, open_model};
+use super::common::{BankArg, ModelArg, SteerArgs, cancel_on_ctrl_c, open_model, stopped_or};
 use crate::job::Cancel;
 use crate::model::{Logits, Message, Model, Pass, Tap};
 use crate::steering::Scope;
@@ -73,10 +73,7 @@ fn run_in_steps(model: &Model, tokens: &[u32], step: usize, tap: &Tap, cancel: &
     let mut cache = model.new_cache();
     let mut passes = Vec::new();
     for tokens in tokens.chunks(step.max(1)) {
-        if cancel.is_cancelled() {
-            return Err(Stopped.into());
-        }
-        passes.push(model.forward(tokens, &mut cache, tap)?);
+        passes.push(model.forward(tokens, &mut cache, tap, cancel).map_err(|error| stopped_or(error, cancel))?);
     }
     Ok(passes)
 }

@@ -1,5 +1,7 @@
 //! `circumplex generate`
 
+use std::io::Write;
+
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
@@ -32,10 +34,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_tokens: usize,
     /// 0 takes the most likely token
-    #[arg(long, value_name = "X", default_value_t = 0.7)]
+    #[arg(long, value_name = "X", default_value_t = 0.7, allow_negative_numbers = true)]
     temperature: f64,
     /// Sample among the most likely tokens which together have this probability
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(long, value_name = "X", default_value_t = 0.95, allow_negative_numbers = true)]
     top_p: f64,
     /// Seed of the sampling and of the direction of `random`
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -102,16 +104,18 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     if args.json {
         return print_json(&output);
     }
-    println!("{}", output.text.trim_end());
+    print(&output)
+}
+
+fn print(output: &Output) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", output.text.trim_end())?;
     if output.steered_tokens > 0 {
-        eprintln!(
-            "steered {} tokens, mean push {:.1} % of the residual norm",
-            output.steered_tokens,
-            output.mean_push * 100.0
-        );
+        let percent = output.mean_push * 100.0;
+        eprintln!("steered {} tokens, mean push {percent:.1} % of the residual norm", output.steered_tokens);
     }
-    if let Some(baseline) = output.baseline {
-        println!("\nWithout steering, from the same seed:\n{}", baseline.text.trim_end());
+    if let Some(baseline) = &output.baseline {
+        writeln!(out, "\nWithout steering, from the same seed:\n{}", baseline.text.trim_end())?;
     }
     Ok(())
 }

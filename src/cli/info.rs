@@ -1,5 +1,7 @@
 //! `circumplex info`
 
+use std::io::Write;
+
 use clap::Args;
 
 use super::common::{ModelArg, cancel_on_ctrl_c, open_model, print_json};
@@ -20,11 +22,11 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     if args.json {
         return print_json(model.info());
     }
-    print_table(model.info());
-    Ok(())
+    print_table(model.info())
 }
 
-fn print_table(info: &ModelInfo) {
+fn print_table(info: &ModelInfo) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
     let rows = [
         ("Model", info.id.clone()),
         ("Architecture", info.architecture.clone()),
@@ -38,11 +40,12 @@ fn print_table(info: &ModelInfo) {
         ("Chat template", if info.chat_template { "yes" } else { "no" }.into()),
     ];
     for (name, value) in rows {
-        println!("{name:<18}{value}");
+        writeln!(out, "{name:<18}{value}")?;
     }
     for warning in &info.warnings {
-        println!("{:<18}{warning}", "Warning");
+        writeln!(out, "{:<18}{warning}", "Warning")?;
     }
+    Ok(())
 }
 
 /// Digits in groups of three: 3,422,464.

@@ -6,7 +6,7 @@ use ndarray::Array3;
 
 use super::Sampling;
 use crate::job::Cancel;
-use crate::model::{self, Logits, Model, ModelError, Sampler, Tap};
+use crate::model::{self, Cache, Logits, Model, ModelError, Sampler, Tap};
 use crate::steering::{ChangeRule, Push, PushTally, Scope};
 
 /// A steering ready for the model.
@@ -63,7 +63,7 @@ pub struct Reply {
 /// The reply ends at an end token (which it includes), at `max_tokens`, at the end of the context, or when cancelled.
 ///
 /// # Errors
-/// What the model reports: see [`ModelError`].
+/// What the model reports: see [`ModelError`]. A cancel is none: what was generated before it is kept.
 pub fn generate(
     model: &Model,
     plan: &Plan,
@@ -71,29 +71,41 @@ pub fn generate(
     cancel: &Cancel,
     on: &mut dyn FnMut(Step),
 ) -> Result<Reply, ModelError> {
-    let mut sampler = Sampler::new(plan.sampling.temperature, plan.sampling.top_p, plan.sampling.seed);
+    let mut reply = Reply::default();
+    match fill(&mut reply, model, plan, steered, cancel, on) {
+        Ok(()) | Err(ModelError::Cancelled) => {
+            reply.cancelled = cancel.is_cancelled();
+            Ok(reply)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn fill(
+    reply: &mut Reply,
+    model: &Model,
+    plan: &Plan,
+    steered: &mut dyn FnMut() -> Steered,
+    cancel: &Cancel,
+    on: &mut dyn FnMut(Step),
+) -> Result<(), ModelError> {
+    let Sampling { temperature, top_p, seed } = plan.sampling;
+    let mut sampler = Sampler::new(temperature, top_p, seed);
     let mut cache = model.new_cache();
     let mut text = plan.prompt.to_vec();
-    let mut tally = PushTally::default();
     let mut now = steered();
 
-    let read = |tokens: &[u32], first: usize, now: &Steered, cache: &mut model::Cache, on: &mut dyn FnMut(Step)| {
-        let tap = Tap {
-            push: Some((&*now.push, now.scope.positions(plan.prompt.len()))),
-            residual: plan.residuals,
-            logits: Logits::Last,
-        };
-        let pass = model.forward(tokens, cache, &tap)?;
+    let read = |tokens: &[u32], first: usize, now: &Steered, cache: &mut Cache, on: &mut dyn FnMut(Step)| {
+        let positions = now.scope.positions(plan.prompt.len());
+        let tap = Tap { push: Some((&*now.push, positions)), residual: plan.residuals, logits: Logits::Last };
+        let pass = model.forward(tokens, cache, &tap, cancel)?;
         on(Step::Read { first, residual: pass.residual });
         Ok::<_, ModelError>((pass.logits, pass.tally))
     };
 
     let (mut logits, pushed) = read(&text, 0, &now, &mut cache, on)?;
-    tally.add(pushed);
-    for count in 1..=plan.max_tokens {
-        if cancel.is_cancelled() || text.len() >= model.info().context {
-            break;
-        }
+    reply.tally.add(pushed);
+    while reply.ids.len() < plan.max_tokens && text.len() < model.info().context && !cancel.is_cancelled() {
         let newest = steered();
         if !newest.acts_like(&now) {
             let from_start = newest.change == ChangeRule::FromStart;
@@ -101,24 +113,24 @@ pub fn generate(
             on(Step::Resteered { position: text.len(), from_start });
             if from_start {
                 cache.clear();
-                (logits, tally) = read(&text, 0, &now, &mut cache, on)?;
+                (logits, reply.tally) = read(&text, 0, &now, &mut cache, on)?;
             }
         }
         let row = logits.row(logits.nrows() - 1);
         let id = sampler.sample(row)?;
         on(Step::Token { id, logprob: model::logprob(row, id) });
         text.push(id);
-        let last = model.is_end(id) || count == plan.max_tokens;
+        reply.ids.push(id);
+        let last = model.is_end(id) || reply.ids.len() == plan.max_tokens;
         if last && !plan.residuals {
             break;
         }
         let (next, pushed) = read(&[id], text.len() - 1, &now, &mut cache, on)?;
         logits = next;
-        tally.add(pushed);
+        reply.tally.add(pushed);
         if last {
             break;
         }
     }
-    let ids = text.split_off(plan.prompt.len());
-    Ok(Reply { ids, tally, cancelled: cancel.is_cancelled() })
+    Ok(())
 }

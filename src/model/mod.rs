@@ -188,12 +188,13 @@ impl Model {
     /// Runs tokens at the positions from `cache.len()`, and remembers them in the cache.
     ///
     /// # Errors
-    /// No tokens, an id outside the vocabulary, more positions than the context, a push of another width, a cache of another model.
-    pub fn forward(&self, tokens: &[u32], cache: &mut Cache, tap: &Tap) -> Result<Pass, ModelError> {
+    /// No tokens, an id outside the vocabulary, more positions than the context, a push of another width, a cache of another model;
+    /// [`ModelError::Cancelled`], looked for between blocks.
+    pub fn forward(&self, tokens: &[u32], cache: &mut Cache, tap: &Tap, cancel: &Cancel) -> Result<Pass, ModelError> {
         self.check_tokens(tokens, cache.len())?;
         self.check_run(tokens, cache, tap)?;
         let start = cache.len();
-        let pass = self.threads.run(|| self.decoder.forward(tokens, start, Some(cache), tap, &Cancel::new()));
+        let pass = self.threads.run(|| self.decoder.forward(tokens, start, Some(cache), tap, cancel));
         if pass.is_err() {
             // Some blocks have appended, others not.
             cache.clear();
