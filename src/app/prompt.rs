@@ -66,7 +66,7 @@ fn command_of(response: Response, command: Command, out: &mut Vec<Command>) {
 fn sampling_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     let mut settings = view.settings.clone();
     let context = view.session.model.as_ref().map_or(usize::MAX, |model| model.info.context);
-    let narrow = ui.available_width() < 540.0;
+    let narrow = ui.available_width() < 640.0;
     let chat = |ui: &mut Ui, settings: &mut Settings| {
         let options = [
             (true, "Chat", "Render the prompt as one user turn with the model's chat template"),
