@@ -1,5 +1,7 @@
 //! The decoder against Hugging Face transformers: residuals after every block and logits of the tiny random models which
 //! tests/reference/make.py has frozen, and properties which must hold for any model.
+// Helpers of tests may unwrap as tests do.
+#![allow(clippy::unwrap_used)]
 
 mod model_support;
 

@@ -50,7 +50,8 @@ impl Weights {
         }
         let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|error| broken(error.to_string()))?;
         let data = 8 + header;
-        for (name, info) in metadata.tensors() {
+        let infos: BTreeMap<_, _> = metadata.tensors().into_iter().collect();
+        for (name, info) in infos {
             let (start, end) = info.data_offsets;
             let range = data + start..data + end;
             let stored = Stored { file: self.files.len(), range, shape: info.shape.clone(), dtype: info.dtype };

@@ -1,6 +1,6 @@
 //! What the tests of the model share: the frozen folders, copies to break, and raw tensors of safetensors files.
-// Every test file uses its own part of this.
-#![allow(dead_code)]
+// Every test file uses its own part of this, and may unwrap as tests do.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -53,7 +53,7 @@ fn activation(config: &Fields, key: &str, default: &str) -> Result<Activation, M
 
 /// `whole / parts`, where it must come out even.
 fn divide(config: &Fields, whole: (&str, usize), parts: (&str, usize)) -> Result<usize, ModelError> {
-    if whole.1 % parts.1 != 0 {
+    if !whole.1.is_multiple_of(parts.1) {
         let problem = format!("is {}, which does not divide `{}` = {}", parts.1, whole.0, whole.1);
         return Err(config.wrong(parts.0, &problem));
     }
