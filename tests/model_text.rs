@@ -1,6 +1,6 @@
 //! Tokens, pieces, chat templates and the hash, on the frozen models and, where they are, the shared ones.
 // Helpers of tests may unwrap as tests do.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test which panics has failed")]
 
 mod model_support;
 

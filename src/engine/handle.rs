@@ -1,6 +1,6 @@
 //! The window's end of the engine: send requests, drain events, set the steering, stop the work.
 
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::thread::{Outlet, serve};
@@ -58,10 +58,7 @@ impl Handle {
 
     /// Takes the events that are there.
     pub fn events(&self) -> impl Iterator<Item = Event> {
-        std::iter::from_fn(|| match self.events.try_recv() {
-            Ok(event) => Some(event),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        })
+        std::iter::from_fn(|| self.events.try_recv().ok())
     }
 
     /// Waits for the next event. None once the engine has ended. For callers without a window.

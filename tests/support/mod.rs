@@ -1,4 +1,5 @@
 //! What several integration tests share.
+#![allow(clippy::unwrap_used, reason = "a failing helper fails its test")]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::path::{Path, PathBuf};
