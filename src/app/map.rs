@@ -49,7 +49,7 @@ pub fn map_ui(ui: &mut Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Ve
     let below = format!("→ {}", axis_text(x, &map));
     let font = TextStyle::Small.resolve(ui.style());
     let wrapped = ui.painter().layout(below.clone(), font, Color32::WHITE, ui.available_width());
-    let legend = legend_height(view.settings.map_colour) + wrapped.size().y;
+    let legend = legend_height(view.settings.map_colour, ui.available_width()) + wrapped.size().y;
     let height = (ui.available_height() - legend - 10.0).max(80.0);
     plot_ui(ui, view, &map, height, menu, out);
     caption_ui(ui, below).on_hover_text(AXIS_HELP);
@@ -316,9 +316,15 @@ fn menu_ui(ui: &Ui, view: &View, menu: &mut Option<MapMenu>, out: &mut Vec<Comma
     }
 }
 
-fn legend_height(colour: MapColour) -> f32 {
+/// Columns of the legend of clusters: none is narrower than the longest words.
+fn legend_columns(width: f32) -> usize {
+    if width < 340.0 { 3 } else { 4 }
+}
+
+fn legend_height(colour: MapColour, width: f32) -> f32 {
+    const CLUSTERS: usize = 10;
     match colour {
-        MapColour::Cluster => 58.0 + 34.0,
+        MapColour::Cluster => CLUSTERS.div_ceil(legend_columns(width)) as f32 * 18.0 + 4.0 + 34.0,
         MapColour::Valence | MapColour::Arousal => 24.0 + 34.0,
     }
 }
@@ -353,12 +359,13 @@ fn legend_ui(ui: &mut Ui, colour: MapColour, map: &Map) {
 fn clusters_ui(ui: &mut Ui, map: &Map) {
     let palette = theme::palette(ui);
     let clusters = map.points.iter().map(|point| point.cluster + 1).max().unwrap_or(0);
-    let column = (ui.available_width() - 8.0) / 4.0;
+    let columns = legend_columns(ui.available_width());
+    let column = (ui.available_width() - 8.0) / columns as f32;
     ui.spacing_mut().item_spacing = vec2(0.0, 1.0);
     ui.spacing_mut().interact_size.y = 17.0;
     let names: Vec<(usize, &str)> =
         (0..clusters).filter_map(|cluster| Some((cluster, central_word(map, cluster)?))).collect();
-    for row in names.chunks(4) {
+    for row in names.chunks(columns) {
         ui.horizontal(|ui| {
             for (cluster, word) in row {
                 let (rect, _) = ui.allocate_exact_size(vec2(column, 17.0), egui::Sense::hover());
