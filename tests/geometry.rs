@@ -129,19 +129,7 @@ fn rows_without_components() {
 fn bank(emotions: &[&str], rows: Array2<f32>) -> Bank {
     let (count, width) = rows.dim();
     let vectors = Array3::from_shape_fn((count, 2, width), |(e, l, d)| if l == 1 { rows[[e, d]] } else { 0.0 });
-    Bank {
-        emotions: emotions.iter().map(|name| (*name).to_owned()).collect(),
-        blocks: vec![3, 5],
-        vectors,
-        raw: None,
-        residual_norm: None,
-        neutral_mean: None,
-        baseline: None,
-        answer: None,
-        raw_baseline: None,
-        raw_answer: None,
-        metadata: Default::default(),
-    }
+    Bank::of_vectors(emotions.iter().map(|name| (*name).to_owned()).collect(), vec![3, 5], vectors)
 }
 
 #[test]

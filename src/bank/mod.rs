@@ -87,3 +87,22 @@ pub struct Bank {
     /// Every `__metadata__` entry of the file, known or not.
     pub metadata: BTreeMap<String, String>,
 }
+
+impl Bank {
+    /// A bank of vectors [E, L, D] alone, as an import gives it.
+    pub fn of_vectors(emotions: Vec<String>, blocks: Vec<usize>, vectors: Array3<f32>) -> Self {
+        Self {
+            emotions,
+            blocks,
+            vectors,
+            raw: None,
+            residual_norm: None,
+            neutral_mean: None,
+            baseline: None,
+            answer: None,
+            raw_baseline: None,
+            raw_answer: None,
+            metadata: BTreeMap::new(),
+        }
+    }
+}

@@ -106,19 +106,8 @@ mod tests {
             vectors[[1, block, 0]] = -3.0;
             vectors[[1, block, 1]] = 4.0;
         }
-        Bank {
-            emotions: vec!["calm".into(), "angry".into()],
-            blocks: vec![1, 2, 3],
-            vectors,
-            raw: None,
-            residual_norm: Some(array![10.0, 20.0, 40.0]),
-            neutral_mean: None,
-            baseline: None,
-            answer: None,
-            raw_baseline: None,
-            raw_answer: None,
-            metadata: Default::default(),
-        }
+        let bank = Bank::of_vectors(vec!["calm".into(), "angry".into()], vec![1, 2, 3], vectors);
+        Bank { residual_norm: Some(array![10.0, 20.0, 40.0]), ..bank }
     }
 
     fn steering(terms: &[(&str, f32)], first: usize, last: usize) -> Steering {

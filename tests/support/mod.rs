@@ -35,19 +35,9 @@ pub fn bank_for(model: &Model) -> Bank {
     let vectors = Array3::from_shape_fn((3, blocks, width), |(emotion, block, column)| {
         ((emotion * 97 + block * 31 + column) as f32 * 0.7).sin()
     });
-    Bank {
-        emotions: ["calm", "angry", "at ease"].map(String::from).to_vec(),
-        blocks: (0..blocks).collect(),
-        vectors,
-        raw: None,
-        residual_norm: Some(Array1::from_shape_fn(blocks, |block| 2.0 + block as f32)),
-        neutral_mean: None,
-        baseline: None,
-        answer: None,
-        raw_baseline: None,
-        raw_answer: None,
-        metadata: Default::default(),
-    }
+    let emotions = ["calm", "angry", "at ease"].map(String::from).to_vec();
+    let bank = Bank::of_vectors(emotions, (0..blocks).collect(), vectors);
+    Bank { residual_norm: Some(Array1::from_shape_fn(blocks, |block| 2.0 + block as f32)), ..bank }
 }
 
 /// What a run of the program left behind.

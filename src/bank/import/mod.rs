@@ -71,20 +71,7 @@ pub fn import(path: &Path, block_shift: i64) -> Result<(Bank, ImportReport), Ban
 
     let width = vectors.dim().2;
     let report = ImportReport { layout: found.layout, layers, blocks: blocks.clone(), emotions: emotions.len(), width };
-    let bank = Bank {
-        emotions,
-        blocks,
-        vectors,
-        raw: None,
-        residual_norm: None,
-        neutral_mean: None,
-        baseline: None,
-        answer: None,
-        raw_baseline: None,
-        raw_answer: None,
-        metadata,
-    };
-    Ok((bank, report))
+    Ok((Bank { metadata, ..Bank::of_vectors(emotions, blocks, vectors) }, report))
 }
 
 /// What the files hold, before it is known to agree.
