@@ -4,8 +4,9 @@ mod window_support;
 
 use std::time::Duration;
 
-use circumplex::app::{Appearance, Command, MapColour, Settings, Span};
+use circumplex::app::{Appearance, Command, Settings, Span};
 use circumplex::engine::{Event, Work};
+use circumplex::figure::map::MapColour;
 use circumplex::job::Progress;
 use circumplex::steering::{Steering, Term};
 use egui_kittest::SnapshotResults;

@@ -3,11 +3,11 @@
 use egui::{Align2, Color32, Pos2, Rect, Stroke, TextStyle, Ui, pos2, vec2};
 use egui_plot::{HLine, Plot, PlotPoint, PlotTransform, Points, VLine};
 
-use super::state::MapColour;
 use super::theme::{self, Palette};
 use super::widgets::{advice_ui, caption_ui, segmented_ui, title_ui};
 use super::{Command, View, format};
 use crate::emotion;
+use crate::figure::map::MapColour;
 use crate::geometry::{Axis, Map, Point, labels};
 
 /// Points nearer to the pointer than this are under it.

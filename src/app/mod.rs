@@ -32,7 +32,7 @@ pub use commands::Command;
 pub use headless::{Scene, screenshot};
 pub use picker::{Pick, Picker, SystemPicker};
 pub use scores::{Spawn, at_once, on_a_thread};
-pub use state::{Appearance, ListOrder, MapColour, Notice, Pin, Scale, Session, Settings, Span};
+pub use state::{Appearance, ListOrder, Notice, Pin, Scale, Session, Settings, Span};
 pub use theme::{background, install as install_theme};
 
 use crate::engine::Handle;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::run::Run;
 use crate::bank::{Bank, VectorSet};
 use crate::engine::{RunId, Sampling, Work};
+use crate::figure::map::MapColour;
 use crate::job::Progress;
 use crate::model::ModelInfo;
 use crate::reading::Metric;
@@ -102,15 +103,6 @@ pub enum Scale {
     Fixed,
     /// The 99th percentile of |score| over the pinned emotions in this text.
     Percentile,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MapColour {
-    #[default]
-    Cluster,
-    Valence,
-    Arousal,
 }
 
 /// Order of the emotion list.

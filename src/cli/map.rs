@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::common::{BankArg, Usage, open_bank, print_json};
 use crate::bank::VectorSet;
@@ -32,23 +32,15 @@ pub struct MapArgs {
     /// denoised or raw [default: the bank's own]
     #[arg(long, value_name = "SET")]
     vectors: Option<VectorSet>,
-    /// What colours stand for in a picture
-    #[arg(long, value_enum, default_value_t)]
-    colour: Colour,
+    /// What colours stand for in a picture: cluster, valence or arousal
+    #[arg(long, value_name = "C", default_value = "cluster", value_parser = str::parse::<MapColour>)]
+    colour: MapColour,
     /// Print one JSON object
     #[arg(long, conflicts_with = "out")]
     json: bool,
     /// Picture (.svg, .png) or table (.csv) to write
     #[arg(long, value_name = "F")]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Colour {
-    #[default]
-    Cluster,
-    Valence,
-    Arousal,
 }
 
 pub fn run(args: &MapArgs) -> anyhow::Result<()> {
@@ -91,12 +83,7 @@ fn kind(out: &Path) -> anyhow::Result<Kind> {
     }
 }
 
-fn write(out: &Path, map: &Map, colour: Colour) -> anyhow::Result<()> {
-    let colour = match colour {
-        Colour::Cluster => MapColour::Cluster,
-        Colour::Valence => MapColour::Valence,
-        Colour::Arousal => MapColour::Arousal,
-    };
+fn write(out: &Path, map: &Map, colour: MapColour) -> anyhow::Result<()> {
     let bytes = match kind(out)? {
         Kind::Svg => svg(&map_drawing(map, colour)).into_bytes(),
         Kind::Png => raster::draw(&map_drawing(map, colour), PIXELS_PER_POINT)?.png()?,

@@ -1,12 +1,15 @@
 //! The map as a picture for papers and slides: light paper, every emotion labelled, axes with their share of variance, r and n.
 
+use serde::{Deserialize, Serialize};
+
 use super::drawing::{Anchor, Drawing, Mark};
 use crate::emotion::{self, Rgb, categorical, diverging};
 use crate::geometry::labels::{Placed, Rect, place};
 use crate::geometry::{Axis, Map, Point, paper_clusters};
 
 /// What the colour of a point stands for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum MapColour {
     /// k-means cluster.
     #[default]
@@ -15,6 +18,19 @@ pub enum MapColour {
     Valence,
     /// Human arousal, where there is one.
     Arousal,
+}
+
+impl std::str::FromStr for MapColour {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "cluster" => Ok(Self::Cluster),
+            "valence" => Ok(Self::Valence),
+            "arousal" => Ok(Self::Arousal),
+            _ => Err(format!("{text:?} is nothing that colours can stand for\nChoose cluster, valence or arousal")),
+        }
+    }
 }
 
 const WIDTH: f64 = 1200.0;
