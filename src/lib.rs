@@ -6,6 +6,7 @@
 pub mod app;
 pub mod bank;
 pub mod cli;
+pub mod corpus;
 pub mod emotion;
 pub mod engine;
 pub mod figure;

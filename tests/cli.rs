@@ -176,3 +176,42 @@ fn a_bank_of_another_width_is_refused() {
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("24") && ran.err.contains("30"), "{}", ran.err);
 }
+
+#[test]
+fn check_finds_nothing_in_the_shipped_texts_and_names_the_line_in_others() {
+    let ran = circumplex(&["check", "--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let found: Value = serde_json::from_str(&ran.out).unwrap();
+    for what in ["stories", "situations", "neutral dialogues"] {
+        assert_eq!(found[what]["problems"], Value::Array(Vec::new()), "{what}");
+    }
+    assert_eq!(found["stories"]["figures"]["texts"], 2052.0);
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{\"emotion\": \"calm\", \"text\": \"It was a calm day.\"}\n").unwrap();
+    let sizes = ["--per-emotion", "1", "--different-words", "1", "--names", "0"];
+    let ran = circumplex(&[&["check", "--stories", file.path().to_str().unwrap()], &sizes[..]].concat());
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(ran.out.contains("line 1 (calm): says \"calm\"") && ran.out.contains("has 5 words"), "{}", ran.out);
+    assert!(!ran.out.contains("situations"), "{}", ran.out);
+    assert!(ran.err.contains("2 problems found"), "{}", ran.err);
+
+    std::fs::write(file.path(), "{\"emotion\": 3}\n").unwrap();
+    let ran = circumplex(&["check", "--neutral", file.path().to_str().unwrap()]);
+    assert!(ran.code == 1 && ran.err.contains("line 1: missing field `text`"), "{}", ran.err);
+}
+
+#[test]
+fn build_takes_the_shipped_stories() {
+    let bench = bench();
+    let (out, neutral) = (bench.folder.path().join("shipped.safetensors"), bench.folder.path().join("n.jsonl"));
+    let args = ["build", "--model", "MODEL", "--out", out.to_str().unwrap(), "--start-token", "10"];
+    let ran = bench.run(&args);
+    assert!(ran.code == 1 && ran.err.contains("200 first lines too long for the model"), "{}", ran.err);
+    std::fs::write(&neutral, "{\"text\": \"Is it so?\\n\\nIt is.\"}\n{\"text\": \"Two or three?\"}\n").unwrap();
+    let ran = bench.run(&[&args[..], &["--neutral", neutral.to_str().unwrap()]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let found = bench.json(&["bank", "inspect", out.to_str().unwrap(), "--json"]);
+    assert_eq!(found["metadata"]["corpus"], "the shipped texts");
+    assert_eq!(found["emotions"].as_array().unwrap().len(), 171);
+}

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use circumplex::app::{Command, ListOrder, Settings};
 use circumplex::bank::Bank;
+use circumplex::corpus::Source;
 use circumplex::engine::{Event, Request, Work};
 use circumplex::steering::{Scope, Steering, Term};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -333,7 +334,10 @@ fn a_build_asks_for_its_three_paths() {
     stage.settle();
     let requests = stage.requests();
     let [Request::Build(build)] = requests.as_slice() else { panic!("{requests:?}") };
-    assert_eq!((build.start_token, build.variance, build.stories.to_str()), (50, 0.5, Some("texts/a.jsonl")));
+    assert_eq!(
+        (build.start_token, build.variance, build.stories.clone()),
+        (50, 0.5, Source::File("texts/a.jsonl".into()))
+    );
 }
 
 /// Moves over the map until a point is under the pointer, and clicks it.

@@ -9,6 +9,7 @@ use super::picker::Pick;
 use super::theme::{self, PAD};
 use super::widgets::{PathAction, caption_ui, path_ui, primary_button_ui};
 use crate::bank::Report;
+use crate::corpus::Source;
 use crate::engine::BuildRequest;
 
 /// What has been typed so far.
@@ -36,12 +37,12 @@ impl Default for BuildDraft {
 }
 
 impl BuildDraft {
-    /// The request, once all three paths are there.
+    /// The request, once it is known where to write. Without a path of their own the shipped texts are taken.
     pub fn request(&self) -> Option<BuildRequest> {
         let path = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(PathBuf::from);
         Some(BuildRequest {
-            stories: path(&self.stories)?,
-            neutral: path(&self.neutral)?,
+            stories: Source::from_option(path(&self.stories).as_deref()),
+            neutral: Source::from_option(path(&self.neutral).as_deref()),
             out: path(&self.out)?,
             start_token: self.start_token,
             variance: self.variance,
@@ -72,8 +73,13 @@ fn fields_ui(ui: &mut Ui, build: &mut BuildDraft, out: &mut Vec<Command>) -> boo
     );
     ui.add_space(PAD);
     for (name, hint, text, pick) in [
-        ("Stories", "JSON lines: {\"emotion\": …, \"text\": …}", &mut build.stories, Pick::Stories),
-        ("Neutral texts", "JSON lines: {\"text\": …}", &mut build.neutral, Pick::Neutral),
+        (
+            "Stories",
+            "The shipped stories, or JSON lines: {\"emotion\": …, \"text\": …}",
+            &mut build.stories,
+            Pick::Stories,
+        ),
+        ("Neutral texts", "The shipped dialogues, or JSON lines: {\"text\": …}", &mut build.neutral, Pick::Neutral),
         ("Write the bank to", "Path of a new .safetensors file", &mut build.out, Pick::BankOut),
     ] {
         ui.label(name);
@@ -101,7 +107,7 @@ fn fields_ui(ui: &mut Ui, build: &mut BuildDraft, out: &mut Vec<Command>) -> boo
     ui.horizontal(|ui| {
         let ready = build.request().is_some();
         let response = primary_button_ui(ui, "Build", ready, egui::vec2(90.0, 28.0))
-            .on_disabled_hover_text("Fill in the three paths first");
+            .on_disabled_hover_text("Say where to write the bank first");
         if response.clicked() {
             out.push(Command::Build(build.clone()));
         }
@@ -148,9 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_needs_all_three_paths() {
-        let draft = BuildDraft { stories: "a".into(), neutral: "b".into(), ..BuildDraft::default() };
+    fn a_request_needs_to_know_where_to_write() {
+        let draft = BuildDraft { stories: "a".into(), ..BuildDraft::default() };
         assert!(draft.request().is_none());
-        assert!(BuildDraft { out: "c".into(), ..draft }.request().is_some());
+        let request = BuildDraft { out: "c".into(), ..draft }.request().unwrap();
+        assert_eq!((request.stories, request.neutral), (Source::File("a".into()), Source::Shipped));
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::recipe::SourceError;
+use crate::corpus::Source;
 
 /// Why a bank could not be opened, saved, built, imported or asked.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +67,8 @@ pub enum BankError {
     )]
     Misfit { why: String },
 
-    #[error("no bank can be built from this text: {why}: {path}\n{hint}")]
-    Corpus { path: PathBuf, why: String, hint: &'static str },
+    #[error("no bank can be built from this text: {why}: {texts}\n{hint}")]
+    Corpus { texts: Source, why: String, hint: &'static str },
 
     #[error("option {option} is out of range: {why}\n{hint}")]
     Option { option: &'static str, why: String, hint: &'static str },

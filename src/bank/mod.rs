@@ -11,7 +11,7 @@ pub use error::BankError;
 pub use file::{FORMAT, IMPORT, VERSION};
 pub use import::{ImportReport, import};
 pub use lookup::parse_range;
-pub use recipe::{BadLines, Recipe, Report, ResidualSource, SourceError, build};
+pub use recipe::{Recipe, Report, ResidualSource, SourceError, build};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::common::{ModelArg, cancel_on_ctrl_c, open_model, progress_on_stderr, required, stopped_or};
 use crate::bank::{Recipe, build};
+use crate::corpus::Source;
 use crate::model::Model;
 
 /// Build a bank: the emotion vectors of a model, from stories
@@ -14,10 +15,10 @@ use crate::model::Model;
 pub struct BuildArgs {
     #[command(flatten)]
     model: ModelArg,
-    /// Stories, one JSON object a line: {"emotion": ..., "text": ...}
+    /// Stories, one JSON object a line: {"emotion": ..., "text": ...}; the shipped ones without it
     #[arg(long, value_name = "F")]
     stories: Option<PathBuf>,
-    /// Texts about nothing in particular, one JSON object a line: {"text": ...}
+    /// Texts about nothing in particular, one JSON object a line: {"text": ...}; the shipped ones without it
     #[arg(long, value_name = "F")]
     neutral: Option<PathBuf>,
     /// Bank to write (.safetensors)
@@ -35,13 +36,11 @@ pub struct BuildArgs {
 }
 
 pub fn run(args: &BuildArgs) -> anyhow::Result<()> {
-    let stories = required(&args.stories, "--stories", "set of stories")?;
-    let neutral = required(&args.neutral, "--neutral", "set of neutral texts")?;
     let cancel = cancel_on_ctrl_c();
     let model = open_model(&args.model, &cancel)?;
     let recipe = Recipe {
-        stories: stories.clone(),
-        neutral: neutral.clone(),
+        stories: Source::from_option(args.stories.as_deref()),
+        neutral: Source::from_option(args.neutral.as_deref()),
         start_token: args.start_token,
         variance: args.variance,
         model_sha256: Model::weights_sha256(required(&args.model.model, "--model", "model")?)?,

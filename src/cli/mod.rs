@@ -3,6 +3,7 @@
 
 mod bank;
 mod build;
+mod check;
 mod common;
 mod dump;
 mod generate;
@@ -31,6 +32,7 @@ enum Command {
     Info(info::InfoArgs),
     Dump(dump::DumpArgs),
     Build(build::BuildArgs),
+    Check(check::CheckArgs),
     Read(read::ReadArgs),
     Generate(generate::GenerateArgs),
     Map(map::MapArgs),
@@ -54,6 +56,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Info(args)) => info::run(&args),
         Some(Command::Dump(args)) => dump::run(&args),
         Some(Command::Build(args)) => build::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Read(args)) => read::run(&args),
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Map(args)) => map::run(&args),

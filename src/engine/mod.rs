@@ -15,6 +15,7 @@ use std::sync::Arc;
 use ndarray::Array3;
 
 use crate::bank::{Bank, Report};
+use crate::corpus::Source;
 use crate::job::Progress;
 use crate::model::ModelInfo;
 
@@ -39,8 +40,8 @@ pub enum Request {
 /// Texts in, bank file out.
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
-    pub stories: PathBuf,
-    pub neutral: PathBuf,
+    pub stories: Source,
+    pub neutral: Source,
     pub out: PathBuf,
     pub start_token: usize,
     pub variance: f64,

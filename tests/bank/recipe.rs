@@ -64,7 +64,14 @@ impl ResidualSource for Toy {
 }
 
 fn recipe(stories: PathBuf, neutral: PathBuf) -> Recipe {
-    Recipe { stories, neutral, start_token: 5, variance: 0.5, model_sha256: "ab".to_owned(), license: String::new() }
+    Recipe {
+        stories: stories.into(),
+        neutral: neutral.into(),
+        start_token: 5,
+        variance: 0.5,
+        model_sha256: "ab".to_owned(),
+        license: String::new(),
+    }
 }
 
 fn reference() -> Recipe {
@@ -185,7 +192,7 @@ fn a_checkpoint_of_other_inputs_is_an_error_and_starting_anew_replaces_it() {
         (Toy::default(), Recipe { start_token: 6, ..recipe.clone() }),
         (Toy::default(), Recipe { variance: 0.6, ..recipe.clone() }),
         (Toy::default(), Recipe { model_sha256: "cd".to_owned(), ..recipe.clone() }),
-        (Toy::default(), Recipe { neutral: Path::new(REFERENCE).join("neutral.jsonl"), ..recipe.clone() }),
+        (Toy::default(), Recipe { neutral: Path::new(REFERENCE).join("neutral.jsonl").into(), ..recipe.clone() }),
         (Toy { name: "2", ..Toy::default() }, recipe.clone()),
     ];
     for (source, other) in others {
@@ -230,7 +237,7 @@ fn bad_lines_are_counted_and_shown() {
     let stories = folder.path().join("stories.jsonl");
     fs::write(&stories, lines).unwrap();
     let out = folder.path().join("bank");
-    let report = run(&Toy::default(), &Recipe { stories, ..reference() }, &out, false).unwrap();
+    let report = run(&Toy::default(), &Recipe { stories: stories.into(), ..reference() }, &out, false).unwrap();
     assert_eq!((report.stories, report.bad_stories.count), (6, 6));
     let shown = report.bad_stories.to_string();
     for part in
@@ -247,7 +254,8 @@ fn check_stories(lines: &str, says: &str) {
     let stories = folder.path().join("stories.jsonl");
     fs::write(&stories, lines).unwrap();
     let out = folder.path().join("bank");
-    let message = run(&Toy::default(), &Recipe { stories, ..reference() }, &out, false).unwrap_err().to_string();
+    let message =
+        run(&Toy::default(), &Recipe { stories: stories.into(), ..reference() }, &out, false).unwrap_err().to_string();
     assert!(message.contains(says) && message.contains("stories.jsonl"), "{message}");
     assert!(!out.exists());
 }
@@ -269,7 +277,8 @@ fn stories_which_are_all_the_same_have_no_direction() {
     let stories = folder.path().join("stories.jsonl");
     let line = |emotion| format!("{{\"emotion\":\"{emotion}\",\"text\":\"The very same story.\"}}\n");
     fs::write(&stories, line("calm") + &line("sad")).unwrap();
-    let message = run(&Toy::default(), &Recipe { stories, ..reference() }, &folder.path().join("bank"), false);
+    let message =
+        run(&Toy::default(), &Recipe { stories: stories.into(), ..reference() }, &folder.path().join("bank"), false);
     assert!(message.unwrap_err().to_string().contains("\"calm\" at block"));
 }
 
@@ -281,7 +290,7 @@ fn emotions_without_a_usable_story_are_left_out() {
     let stories = folder.path().join("stories.jsonl");
     fs::write(&stories, lines).unwrap();
     let (out, plain) = (folder.path().join("bank"), folder.path().join("plain"));
-    let report = run(&Toy::default(), &Recipe { stories, ..reference() }, &out, false).unwrap();
+    let report = run(&Toy::default(), &Recipe { stories: stories.into(), ..reference() }, &out, false).unwrap();
     assert_eq!(report.emotions_left_out, ["odd"]);
     run(&Toy::default(), &reference(), &plain, false).unwrap();
     assert_eq!(Bank::open(&out).unwrap().vectors, Bank::open(&plain).unwrap().vectors);
@@ -297,7 +306,7 @@ fn wrong_options_and_paths_are_found_before_any_work() {
         (Recipe { variance: 1.0, ..reference() }, &out, "--variance"),
         (Recipe { variance: f64::NAN, ..reference() }, &out, "--variance"),
         (Recipe { start_token: 60, ..reference() }, &out, "--start-token"),
-        (Recipe { stories: "no/such/stories".into(), ..reference() }, &out, "no/such/stories"),
+        (Recipe { stories: PathBuf::from("no/such/stories").into(), ..reference() }, &out, "no/such/stories"),
         (reference(), &missing, "cannot write"),
         (reference(), &folder.path().to_owned(), "cannot write"),
     ] {

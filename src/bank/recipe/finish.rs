@@ -170,14 +170,13 @@ pub(super) fn bank(
     for (mut row, directions) in neutral_mean.outer_iter_mut().zip(&directions.blocks) {
         row.assign(&directions.neutral_mean);
     }
-    let file_name = recipe.stories.file_name().map(|name| name.to_string_lossy().into_owned());
     let metadata = [
         ("model", source.id()),
         ("model_sha256", recipe.model_sha256.clone()),
         ("start_token", recipe.start_token.to_string()),
         ("variance", recipe.variance.to_string()),
         ("neutral_components", serde_json::json!(directions.components()).to_string()),
-        ("corpus", file_name.unwrap_or_default()),
+        ("corpus", recipe.stories.name()),
         ("corpus_sha256", plan.corpus_sha256.clone()),
         ("stories", plan.report.stories.to_string()),
         ("created_by", concat!("circumplex ", env!("CARGO_PKG_VERSION")).to_owned()),

@@ -6,20 +6,18 @@
 //! between.
 
 mod checkpoint;
-mod corpus;
 mod finish;
 mod plan;
 mod sums;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
-pub use corpus::BadLines;
-
 use super::{Bank, BankError};
+use crate::corpus::{BadLines, Source};
 use crate::job::{Cancel, Progress, Sink};
 use finish::{Directions, directions};
 use plan::{Pass, Plan};
@@ -69,9 +67,9 @@ pub enum SourceError {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     /// JSON lines with "emotion" and "text".
-    pub stories: PathBuf,
+    pub stories: Source,
     /// JSON lines with "text".
-    pub neutral: PathBuf,
+    pub neutral: Source,
     /// First token of a story that counts (50 in the paper), counting every token from 0.
     pub start_token: usize,
     /// Share of the neutral variance that is projected out, from 0 and below 1 (0.5 in the paper).

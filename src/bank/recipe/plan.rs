@@ -1,13 +1,14 @@
 //! What a build will read, in which chunks: decided from the input alone, before the model runs.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io;
+use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::corpus::{self, question};
 use super::{Recipe, Report, ResidualSource};
 use crate::bank::BankError;
+use crate::corpus::{self, BadLines, Source, question};
 use crate::job::{Cancel, Progress, Sink};
 
 /// A chunk holds at most this much residual, and this many texts.
@@ -66,8 +67,8 @@ impl Plan {
         cancel: &Cancel,
         sink: Sink,
     ) -> Result<Self, BankError> {
-        let stories = corpus::stories(&recipe.stories)?;
-        let neutral = corpus::neutral(&recipe.neutral)?;
+        let stories = corpus::stories(&recipe.stories).map_err(unreadable(&recipe.stories))?;
+        let neutral = corpus::neutral(&recipe.neutral).map_err(unreadable(&recipe.neutral))?;
         let corpus_sha256 = hex(Sha256::new().chain_update(&stories.bytes).chain_update(&neutral.bytes));
         let mut report = Report { bad_stories: stories.bad, bad_neutral: neutral.bad, ..Report::default() };
 
@@ -201,9 +202,13 @@ impl Plan {
     }
 }
 
+fn unreadable(texts: &Source) -> impl FnOnce(io::Error) -> BankError {
+    |why| BankError::Read { path: PathBuf::from(texts.to_string()), why }
+}
+
 fn check_enough(report: &Report, recipe: &Recipe) -> Result<(), BankError> {
-    let unusable = |path: &Path, why: String, hint| Err(BankError::Corpus { path: path.to_owned(), why, hint });
-    let skipped = |bad: &super::BadLines, short| format!("{} bad lines, {short} too short", bad.count);
+    let unusable = |texts: &Source, why, hint| Err(BankError::Corpus { texts: texts.clone(), why, hint });
+    let skipped = |bad: &BadLines, short| format!("{} bad lines, {short} too short", bad.count);
     if report.emotions < 2 {
         let why = format!(
             "{} emotion(s) with a usable story ({}), and two are needed",
@@ -214,7 +219,11 @@ fn check_enough(report: &Report, recipe: &Recipe) -> Result<(), BankError> {
         return unusable(&recipe.stories, why, hint);
     }
     if report.neutral == 0 || report.questions == 0 {
-        let why = format!("no usable neutral text ({})", skipped(&report.bad_neutral, report.neutral_too_short));
+        let why = format!(
+            "no usable neutral text ({}, {} first lines too long for the model)",
+            skipped(&report.bad_neutral, report.neutral_too_short),
+            report.questions_too_long
+        );
         return unusable(
             &recipe.neutral,
             why,

@@ -1,13 +1,12 @@
-//! Stories and neutral texts: one JSON object a line. A bad line is counted and skipped, never the end of the work.
+//! Files of texts: one JSON object a line. A bad line is counted and skipped, never the end of the work.
 
-use std::fmt;
-use std::fs;
-use std::path::Path;
+use std::{fmt, io};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use crate::bank::BankError;
+use super::Source;
 
 /// How many bad lines are reported one by one.
 const SHOWN: usize = 5;
@@ -39,55 +38,105 @@ impl fmt::Display for BadLines {
     }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Story {
-    pub(super) emotion: String,
-    pub(super) text: String,
+/// A story in which a character feels an emotion that is not named.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Story {
+    pub emotion: String,
+    pub text: String,
+    /// What it is about, as any JSON value.
+    pub topic: Option<Value>,
+    /// `first` or `third`.
+    pub person: Option<String>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Neutral {
-    pub(super) text: String,
+/// A message in which a person tells an assistant what is happening to them, and the assistant's reply.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Situation {
+    pub emotion: String,
+    pub text: String,
+    pub reply: String,
+}
+
+/// A dialogue without feeling.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Neutral {
+    pub text: String,
+}
+
+/// What one emotion's stories and messages may not say.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Forbidden {
+    pub emotion: String,
+    /// Words and phrases of several words.
+    pub words: Vec<String>,
 }
 
 /// The usable lines of a file.
-pub(super) struct Lines<T> {
-    pub(super) bytes: Vec<u8>,
-    pub(super) items: Vec<T>,
-    pub(super) bad: BadLines,
+#[derive(Clone, Debug)]
+pub struct Lines<T> {
+    /// The whole file.
+    pub bytes: Vec<u8>,
+    pub items: Vec<T>,
+    /// Number of each item's line, from 1.
+    pub numbers: Vec<usize>,
+    pub bad: BadLines,
 }
 
-pub(super) fn stories(path: &Path) -> Result<Lines<Story>, BankError> {
-    lines(path, |story: &Story| {
-        if story.emotion.trim().is_empty() {
-            return Some("\"emotion\" is empty");
-        }
-        story.text.trim().is_empty().then_some("\"text\" is empty")
-    })
+/// The stories of a file; a line without a text or an emotion is bad.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn stories(source: &Source) -> io::Result<Lines<Story>> {
+    lines(source.stories()?, |story: &Story| empty(&[("emotion", &story.emotion), ("text", &story.text)]))
 }
 
-pub(super) fn neutral(path: &Path) -> Result<Lines<Neutral>, BankError> {
-    lines(path, |neutral: &Neutral| neutral.text.trim().is_empty().then_some("\"text\" is empty"))
+/// The situations of a file.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn situations(source: &Source) -> io::Result<Lines<Situation>> {
+    let fault = |line: &Situation| empty(&[("emotion", &line.emotion), ("text", &line.text), ("reply", &line.reply)]);
+    lines(source.situations()?, fault)
 }
 
-fn lines<T: DeserializeOwned>(path: &Path, fault: fn(&T) -> Option<&'static str>) -> Result<Lines<T>, BankError> {
-    let bytes = fs::read(path).map_err(|source| BankError::Read { path: path.to_owned(), why: source })?;
-    let mut items = Vec::new();
-    let mut bad = BadLines::default();
+/// The neutral dialogues of a file.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn neutral(source: &Source) -> io::Result<Lines<Neutral>> {
+    lines(source.neutral()?, |neutral: &Neutral| empty(&[("text", &neutral.text)]))
+}
+
+/// The forbidden words of a file.
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn forbidden(source: &Source) -> io::Result<Lines<Forbidden>> {
+    lines(source.forbidden()?, |line: &Forbidden| empty(&[("emotion", &line.emotion)]))
+}
+
+fn empty(fields: &[(&str, &String)]) -> Option<String> {
+    let (key, _) = fields.iter().find(|(_, text)| text.trim().is_empty())?;
+    Some(format!("\"{key}\" is empty"))
+}
+
+fn lines<T: DeserializeOwned>(bytes: Vec<u8>, fault: impl Fn(&T) -> Option<String>) -> io::Result<Lines<T>> {
+    let (mut items, mut numbers, mut bad) = (Vec::new(), Vec::new(), BadLines::default());
     let without_mark = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
     for (index, line) in without_mark.split(|byte| *byte == b'\n').enumerate() {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        match parse(line) {
+        let item = parse(line).and_then(|item| fault(&item).map_or(Ok(item), Err));
+        match item {
             Err(why) => bad.add(index + 1, why),
-            Ok(item) => match fault(&item) {
-                Some(why) => bad.add(index + 1, why.to_owned()),
-                None => items.push(item),
-            },
+            Ok(item) => {
+                items.push(item);
+                numbers.push(index + 1);
+            }
         }
     }
-    Ok(Lines { bytes, items, bad })
+    Ok(Lines { bytes, items, numbers, bad })
 }
 
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
@@ -101,7 +150,7 @@ fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
 
 /// The first line of a neutral text, without a leading `Name: ` (one word of letters), as a question to the model. Leading blank lines
 /// are passed over.
-pub(super) fn question(text: &str) -> &str {
+pub fn question(text: &str) -> &str {
     let first = text.trim_start().lines().next().unwrap_or_default().trim_end();
     match first.split_once(": ") {
         Some((name, rest)) if is_word(name) && !rest.trim().is_empty() => rest.trim_start(),
