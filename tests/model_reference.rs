@@ -13,7 +13,9 @@ use circumplex::steering::{BlockPush, Push};
 use model_support::{copy_folder, edit_json, open, read_tensors, reference, save_tensors};
 use ndarray::{Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
 
-const MODELS: [&str; 4] = ["llama-tied", "llama-biased", "gpt2-tied", "gpt2-odd"];
+/// One of each kind of part.
+const MODELS: [&str; 8] =
+    ["llama-tied", "llama-biased", "gpt2-tied", "gpt2-odd", "gemma3-two-bases", "olmo2", "neox-parallel", "qwen3-moe"];
 
 /// design.md asks for 1e-4; f32 gives about 1e-6.
 const TOLERANCE: f32 = 1e-5;
@@ -42,7 +44,7 @@ fn assert_close(ours: ArrayView3<f32>, right: ArrayView3<f32>) {
 
 /// Runs the tokens `step` at a time through one cache.
 fn run(model: &Model, tokens: &[u32], step: usize, tap: &Tap) -> Pass {
-    let mut cache = model.new_cache();
+    let mut cache = model.new_cache_for(tokens.len());
     let passes: Vec<_> =
         tokens.chunks(step).map(|tokens| model.forward(tokens, &mut cache, tap, &Cancel::new()).unwrap()).collect();
     assert_eq!(cache.len(), tokens.len());
@@ -91,6 +93,76 @@ fn gpt2_tied() {
 #[test]
 fn gpt2_with_odd_sizes() {
     check(&reference("gpt2-odd"), "gpt2-odd");
+}
+
+#[test]
+fn mistral() {
+    check(&reference("mistral-window"), "mistral-window");
+    check(&reference("mistral-tied"), "mistral-tied");
+}
+
+#[test]
+fn qwen2() {
+    check(&reference("qwen2-tied"), "qwen2-tied");
+    check(&reference("qwen2-window"), "qwen2-window");
+}
+
+#[test]
+fn qwen3() {
+    check(&reference("qwen3-tied"), "qwen3-tied");
+    check(&reference("qwen3-odd"), "qwen3-odd");
+}
+
+#[test]
+fn gemma2() {
+    check(&reference("gemma2-capped"), "gemma2-capped");
+    check(&reference("gemma2-own-head"), "gemma2-own-head");
+}
+
+#[test]
+fn gemma3() {
+    check(&reference("gemma3-two-bases"), "gemma3-two-bases");
+    check(&reference("gemma3-own-head"), "gemma3-own-head");
+}
+
+#[test]
+fn phi3() {
+    check(&reference("phi3-window"), "phi3-window");
+    check(&reference("phi3-long"), "phi3-long");
+}
+
+#[test]
+fn olmo2() {
+    check(&reference("olmo2"), "olmo2");
+    check(&reference("olmo2-grouped"), "olmo2-grouped");
+}
+
+#[test]
+fn gpt_neo() {
+    check(&reference("gpt-neo"), "gpt-neo");
+    check(&reference("gpt-neo-odd"), "gpt-neo-odd");
+}
+
+#[test]
+fn gpt_neox() {
+    check(&reference("neox-parallel"), "neox-parallel");
+    check(&reference("neox-in-turn"), "neox-in-turn");
+}
+
+#[test]
+fn qwen3_with_experts() {
+    check(&reference("qwen3-moe"), "qwen3-moe");
+    check(&reference("qwen3-moe-mixed"), "qwen3-moe-mixed");
+}
+
+#[test]
+fn scaled_positions() {
+    for scaling in ["linear", "dynamic", "yarn", "llama3"] {
+        let folder = copy_folder(&reference("llama-tied"));
+        let name = format!("rope/{scaling}");
+        std::fs::copy(reference(&name).join("config.json"), folder.path().join("config.json")).unwrap();
+        check(folder.path(), &name);
+    }
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn tokens(model: &Model, args: &DumpArgs) -> anyhow::Result<Vec<u32>> {
 
 /// Runs the tokens `step` at a time through one cache.
 fn run_in_steps(model: &Model, tokens: &[u32], step: usize, tap: &Tap, cancel: &Cancel) -> anyhow::Result<Vec<Pass>> {
-    let mut cache = model.new_cache();
+    let mut cache = model.new_cache_for(tokens.len());
     let mut passes = Vec::new();
     for tokens in tokens.chunks(step.max(1)) {
         passes.push(model.forward(tokens, &mut cache, tap, cancel).map_err(|error| stopped_or(error, cancel))?);

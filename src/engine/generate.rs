@@ -91,7 +91,7 @@ fn fill(
 ) -> Result<(), ModelError> {
     let Sampling { temperature, top_p, seed } = plan.sampling;
     let mut sampler = Sampler::new(temperature, top_p, seed);
-    let mut cache = model.new_cache();
+    let mut cache = model.new_cache_for(plan.prompt.len() + plan.max_tokens);
     let mut text = plan.prompt.to_vec();
     let mut now = steered();
 

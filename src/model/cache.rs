@@ -12,11 +12,17 @@ const STEP: usize = 256;
 pub struct Cache {
     blocks: Vec<KvCache>,
     len: usize,
+    planned: usize,
 }
 
 impl Cache {
-    pub(super) fn new(blocks: usize, context: usize) -> Self {
-        Self { blocks: (0..blocks).map(|_| KvCache::new(0, STEP.min(context))).collect(), len: 0 }
+    pub(super) fn new(blocks: usize, context: usize, planned: usize) -> Self {
+        Self { blocks: (0..blocks).map(|_| KvCache::new(0, STEP.min(context))).collect(), len: 0, planned }
+    }
+
+    /// Tokens the run will have at least.
+    pub(super) fn planned(&self) -> usize {
+        self.planned
     }
 
     /// Number of tokens read; the next one has this position.

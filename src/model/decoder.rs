@@ -6,10 +6,12 @@ use candle_core::{Device, Tensor};
 use ndarray::{Array2, Array3};
 
 use super::ModelError;
-use super::block::{Angles, Block, Linear, Norm};
+use super::block::Block;
 use super::cache::Cache;
-use super::config::{Config, Positions};
+use super::config::Config;
+use super::linear::{Linear, Norm};
 use super::loader::Loader;
+use super::rope::Angles;
 use crate::job::Cancel;
 use crate::steering::{BlockPush, Push, PushTally};
 
@@ -50,8 +52,6 @@ pub(super) struct Decoder {
     embedding: Tensor,
     /// Learned positions, [context, D].
     positions: Option<Tensor>,
-    /// Angle per position of each pair of a head's dimensions, for rotary positions.
-    frequencies: Vec<f32>,
     blocks: Vec<Block>,
     final_norm: Norm,
     head: Linear,
@@ -67,15 +67,11 @@ impl Decoder {
             None => None,
         };
         let mut blocks = Vec::new();
-        for index in 0..config.blocks {
+        for index in 0..config.layers.len() {
             blocks.push(Block::load(loader, &config, index)?);
         }
-        let final_norm = Norm::load(loader, &config, names.final_norm)?;
-        let frequencies = match config.positions {
-            Positions::Learned => Vec::new(),
-            Positions::Rotary { base } => frequencies(base, config.head_dim),
-        };
-        Ok((Self { config, embedding, positions, frequencies, blocks, final_norm, head }, warnings))
+        let final_norm = Norm::load(loader, &config, names.final_norm, config.width)?;
+        Ok((Self { config, embedding, positions, blocks, final_norm, head }, warnings))
     }
 
     pub fn config(&self) -> &Config {
@@ -92,7 +88,9 @@ impl Decoder {
         cancel: &Cancel,
     ) -> Result<Pass, ModelError> {
         let (count, width) = (tokens.len(), self.config.width);
-        let angles = self.angles(start, count)?;
+        let length = cache.as_ref().map_or(0, |cache| cache.planned()).max(start + count);
+        let angles = self.config.ropes.iter().map(|rope| rope.angles(start, count, length));
+        let angles: Vec<Angles> = angles.collect::<Result<_, _>>()?;
         let mut h = self.embed(tokens, start)?;
         let mut residual = Vec::with_capacity(if tap.residual { self.blocks.len() * count * width } else { 0 });
         let mut tally = PushTally::default();
@@ -100,7 +98,8 @@ impl Decoder {
             if cancel.is_cancelled() {
                 return Err(ModelError::Cancelled);
             }
-            h = block.forward(&h, angles.as_ref(), cache.as_deref_mut().map(|cache| (cache, index)))?;
+            let angles = angles.get(self.config.layers[index].rope);
+            h = block.forward(&h, angles, cache.as_deref_mut().map(|cache| (cache, index)))?;
             if let Some((push, rows)) = pushed_rows(tap, index, start, count) {
                 h = add(&h, push, rows, &mut tally)?;
             }
@@ -121,25 +120,15 @@ impl Decoder {
     fn embed(&self, tokens: &[u32], start: usize) -> Result<Tensor, ModelError> {
         let ids = Tensor::new(tokens, &Device::Cpu)?;
         let h = self.embedding.index_select(&ids, 0)?;
+        let h = match self.config.embedding_scale {
+            Some(scale) => (h * f64::from(scale))?,
+            None => h,
+        };
         let Some(positions) = &self.positions else { return Ok(h) };
         let positions = positions.narrow(0, start, tokens.len())?.flatten_all()?.to_vec1::<f32>()?;
         let mut values = h.flatten_all()?.to_vec1::<f32>()?;
         values.iter_mut().zip(positions).for_each(|(x, position)| *x += position);
         Ok(Tensor::from_vec(values, h.shape(), &Device::Cpu)?)
-    }
-
-    fn angles(&self, start: usize, count: usize) -> Result<Option<Angles>, ModelError> {
-        if self.frequencies.is_empty() {
-            return Ok(None);
-        }
-        let shape = (count, self.frequencies.len());
-        let angles =
-            (start..start + count).flat_map(|position| self.frequencies.iter().map(move |f| position as f32 * f));
-        let (sin, cos): (Vec<_>, Vec<_>) = angles.map(f32::sin_cos).unzip();
-        Ok(Some(Angles {
-            cos: Tensor::from_vec(cos, shape, &Device::Cpu)?,
-            sin: Tensor::from_vec(sin, shape, &Device::Cpu)?,
-        }))
     }
 
     fn logits(&self, h: &Tensor, which: Logits) -> Result<Array2<f32>, ModelError> {
@@ -150,7 +139,10 @@ impl Decoder {
             Logits::All => (0, count),
         };
         let h = self.final_norm.forward(&h.narrow(0, first, rows)?.contiguous()?)?;
-        let logits = self.head.forward(&h)?.flatten_all()?.to_vec1()?;
+        let mut logits = self.head.forward(&h)?.flatten_all()?.to_vec1::<f32>()?;
+        if let Some(cap) = self.config.final_cap {
+            logits.iter_mut().for_each(|x| *x = cap * (*x / cap).tanh());
+        }
         Array2::from_shape_vec((rows, self.config.vocab), logits).map_err(wrong_size)
     }
 }
@@ -181,11 +173,6 @@ fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -
         names.head
     ));
     Ok((embedding, Linear::from_rows(&head)?))
-}
-
-/// As transformers does it, in f32, so that the angles agree far into a text.
-fn frequencies(base: f64, head_dim: usize) -> Vec<f32> {
-    (0..head_dim).step_by(2).map(|i| 1.0 / (base as f32).powf(i as f32 / head_dim as f32)).collect()
 }
 
 /// The push of this block and the rows of the pass it falls on, if any.

@@ -17,9 +17,17 @@ pub(super) struct Loader<'a> {
 }
 
 impl<'a> Loader<'a> {
-    /// `known` is a name which every file of the family has, to see whether the names have the prefix.
-    pub fn new(weights: Weights, prefix: &'static str, known: &str, cancel: &'a Cancel, progress: Sink<'a>) -> Self {
-        let prefix = if weights.has(known) { "" } else { prefix };
+    /// `known` is a name which every file of the family has, to see which of the prefixes the names have, if any.
+    pub fn new(
+        weights: Weights,
+        prefixes: &[&'static str],
+        known: &str,
+        cancel: &'a Cancel,
+        progress: Sink<'a>,
+    ) -> Self {
+        let usual = prefixes.first().copied().unwrap_or_default();
+        let has = |prefix: &&str| weights.has(&format!("{prefix}{known}"));
+        let prefix = if weights.has(known) { "" } else { prefixes.iter().copied().find(has).unwrap_or(usual) };
         let total = weights.count() as u64;
         Self { weights, prefix, cancel, progress, done: 0, total }
     }

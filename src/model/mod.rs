@@ -4,6 +4,7 @@
 //! single [`decoder`] for all architectures; `loader` fills it from the weight files. A run keeps its keys and values in a [`Cache`]
 //! of its own, so a model has no state and is shared freely between threads.
 
+mod attention;
 mod batch;
 mod block;
 mod cache;
@@ -15,7 +16,10 @@ mod error;
 mod family;
 mod hub;
 mod kernel;
+mod linear;
 mod loader;
+mod mlp;
+mod rope;
 mod sampling;
 mod source;
 mod tokenizer;
@@ -95,7 +99,7 @@ impl Model {
         let ends = end_tokens(&source, &fields)?;
 
         let names = config.names;
-        let mut loader = Loader::new(Weights::open(&source)?, names.prefix, names.embedding, cancel, progress);
+        let mut loader = Loader::new(Weights::open(&source)?, names.prefixes, names.embedding, cancel, progress);
         let (decoder, mut warnings) = Decoder::load(&mut loader, config)?;
         let weights = loader.finish();
 
@@ -106,7 +110,7 @@ impl Model {
         let info = ModelInfo {
             id: source.id,
             architecture,
-            blocks: config.blocks,
+            blocks: config.layers.len(),
             width: config.width,
             heads: config.heads,
             kv_heads: config.kv_heads,
@@ -182,7 +186,13 @@ impl Model {
 
     /// The empty memory of a new run.
     pub fn new_cache(&self) -> Cache {
-        Cache::new(self.info.blocks, self.info.context)
+        self.new_cache_for(0)
+    }
+
+    /// The same for a run of which it is known that it will have so many tokens. It matters only for models which turn queries and keys
+    /// otherwise in long texts (longrope, dynamic): all tokens are then read as in a text of that length.
+    pub fn new_cache_for(&self, tokens: usize) -> Cache {
+        Cache::new(self.info.blocks, self.info.context, tokens)
     }
 
     /// Runs tokens at the positions from `cache.len()`, and remembers them in the cache.
@@ -268,7 +278,7 @@ fn odd_tokens(tokenizer: &TextTokenizer, ends: &BTreeSet<u32>, vocab: usize) -> 
 }
 
 fn odd_tensors(weights: &Weights, ignored: &[&str]) -> Option<String> {
-    let names: Vec<_> = weights.left_over().filter(|name| !ignored.iter().any(|end| name.ends_with(end))).collect();
+    let names: Vec<_> = weights.left_over().filter(|name| !ignored.iter().any(|part| name.contains(part))).collect();
     let first = names.first()?;
     Some(format!("{} tensors of the weight files are not used, the first is `{first}`", names.len()))
 }

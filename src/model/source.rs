@@ -94,7 +94,7 @@ pub(super) fn read(path: &Path, what: &'static str, hint: &'static str) -> Resul
 }
 
 /// The keys of a JSON file, with errors that name file and key. A key whose value is null counts as missing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fields {
     path: PathBuf,
     /// What comes before the keys of a table inside: `rope_parameters.`
@@ -162,6 +162,39 @@ impl Fields {
             Some(n) => Ok(Some(n)),
             None => Err(self.wrong(key, &format!("is {value}, not a whole number from 1 to {most}"))),
         }
+    }
+
+    /// The same keys, and these where they are missing. A key with the value null is there.
+    pub fn with_defaults(&self, defaults: Value) -> Self {
+        let mut map = self.map.clone();
+        if let Value::Object(defaults) = defaults {
+            defaults.into_iter().for_each(|(key, value)| {
+                map.entry(key).or_insert(value);
+            });
+        }
+        Self { map, ..self.clone() }
+    }
+
+    /// The same keys without one.
+    pub fn without(&self, key: &str) -> Self {
+        let mut fields = self.clone();
+        fields.map.remove(key);
+        fields
+    }
+
+    /// A number above 0, which must be there.
+    pub fn positive(&self, key: &str) -> Result<f64, ModelError> {
+        match self.get(key) {
+            None => Err(self.wrong(key, "is missing")),
+            Some(_) => self.positive_or(key, 1.0),
+        }
+    }
+
+    /// A list of finite numbers, which must be there.
+    pub fn numbers(&self, key: &str) -> Result<Vec<f64>, ModelError> {
+        let list = self.get(key).and_then(Value::as_array);
+        let numbers = list.and_then(|list| list.iter().map(|x| x.as_f64().filter(|x| x.is_finite())).collect());
+        numbers.ok_or_else(|| self.wrong(key, "is not a list of numbers"))
     }
 
     /// A number above 0.

@@ -1,20 +1,21 @@
 //! The GPT-2 layout: layer norms, learned positions, one matrix for queries, keys and values, matrices stored [in, out].
 //! https://cdn.openai.com/better-language-models/language_models_are_unsupervised_multitask_learners.pdf
 
-use super::{MOST_BLOCKS, MOST_CONTEXT, MOST_VOCAB, MOST_WIDTH, activation, divide};
+use super::fields::{MOST_BLOCKS, MOST_CONTEXT, MOST_VOCAB, MOST_WIDTH, activation, alike, divide};
 use crate::model::ModelError;
-use crate::model::config::{Config, LinearLayout, MlpNames, Names, NormKind, Positions, QkvNames};
+use crate::model::config::{Config, LinearLayout, MlpNames, Names, NormKind, QkvNames};
 use crate::model::source::Fields;
 
-const NAMES: Names = Names {
-    prefix: "transformer.",
+pub(super) const NAMES: Names = Names {
+    prefixes: &["transformer."],
     embedding: "wte.weight",
     positions: Some("wpe.weight"),
     block: "h.",
-    attention_norm: "ln_1",
+    attention_norms: [Some("ln_1"), None],
     qkv: QkvNames::Fused("attn.c_attn"),
+    qk_norms: ["", ""],
     attention_out: "attn.c_proj",
-    mlp_norm: "ln_2",
+    mlp_norms: [Some("ln_2"), None],
     mlp: MlpNames::Plain { up: "mlp.c_fc", down: "mlp.c_proj" },
     final_norm: "ln_f",
     head: "lm_head.weight",
@@ -32,18 +33,25 @@ pub(super) fn read(config: &Fields) -> Result<Config, ModelError> {
     }
     let width = config.count("n_embd", MOST_WIDTH)?;
     let heads = config.count("n_head", MOST_WIDTH)?;
+    let head_dim = divide(config, ("n_embd", width), ("n_head", heads))?;
+    let inner = config.count_or("n_inner", 4 * MOST_WIDTH)?.unwrap_or(4 * width);
     Ok(Config {
-        blocks: config.count("n_layer", MOST_BLOCKS)?,
         width,
         heads,
         kv_heads: heads,
-        head_dim: divide(config, ("n_embd", width), ("n_head", heads))?,
-        inner: config.count_or("n_inner", 4 * MOST_WIDTH)?.unwrap_or(4 * width),
+        head_dim,
         vocab: config.count("vocab_size", MOST_VOCAB)?,
         context: config.count("n_positions", MOST_CONTEXT)?,
+        layers: alike(config.count("n_layer", MOST_BLOCKS)?, inner),
         norm: NormKind::Layer,
         norm_eps: config.positive_or("layer_norm_epsilon", 1e-5)?,
-        positions: Positions::Learned,
+        embedding_scale: None,
+        ropes: Vec::new(),
+        qk_norm: None,
+        scale: 1.0 / (head_dim as f32).sqrt(),
+        attention_cap: None,
+        final_cap: None,
+        parallel: false,
         activation: activation(config, "activation_function", "gelu_new")?,
         attention_bias: true,
         attention_out_bias: true,

@@ -1,61 +1,64 @@
 //! The families of models: what their config.json says and what they call their tensors. One short file for each.
 
+mod fields;
+mod gemma;
 mod gpt2;
+mod gpt_neo;
+mod gpt_neox;
 mod llama;
+mod olmo2;
+mod phi3;
+mod qwen;
 
 use serde_json::Value;
 
 use super::ModelError;
-use super::config::{Activation, Config};
+use super::config::Config;
 use super::source::Fields;
+
+pub(super) use fields::MOST_CONTEXT;
 
 /// Reads config.json into the description of a decoder.
 type Read = fn(&Fields) -> Result<Config, ModelError>;
 
-const FAMILIES: &[(&str, Read)] = &[("GPT2LMHeadModel", gpt2::read), ("LlamaForCausalLM", llama::read)];
+/// Architecture, `model_type`, reader.
+const FAMILIES: &[(&str, &str, Read)] = &[
+    ("GPT2LMHeadModel", "gpt2", gpt2::read),
+    ("GPTNeoForCausalLM", "gpt_neo", gpt_neo::read),
+    ("GPTNeoXForCausalLM", "gpt_neox", gpt_neox::read),
+    ("Gemma2ForCausalLM", "gemma2", gemma::read2),
+    ("Gemma3ForCausalLM", "gemma3_text", gemma::read3),
+    ("Gemma3ForConditionalGeneration", "gemma3", gemma::read3_with_pictures),
+    ("LlamaForCausalLM", "llama", llama::read),
+    ("MistralForCausalLM", "mistral", llama::read_mistral),
+    ("Olmo2ForCausalLM", "olmo2", olmo2::read),
+    ("Phi3ForCausalLM", "phi3", phi3::read),
+    ("Qwen2ForCausalLM", "qwen2", qwen::read2),
+    ("Qwen3ForCausalLM", "qwen3", qwen::read3),
+    ("Qwen3MoeForCausalLM", "qwen3_moe", qwen::read3_moe),
+];
 
-const MOST_BLOCKS: usize = 10_000;
-const MOST_WIDTH: usize = 1 << 20;
-const MOST_VOCAB: usize = 1 << 24;
-const MOST_CONTEXT: usize = 1 << 28;
-
-/// The name of the architecture and the description of its decoder.
+/// The name of the architecture and the description of its decoder. `architectures` decides, or `model_type` where that is missing.
 pub(super) fn read(config: &Fields) -> Result<(String, Config), ModelError> {
-    let name = match config.get("architectures") {
+    let named = match config.get("architectures") {
         Some(Value::Array(names)) => names.first().and_then(Value::as_str),
-        _ => None,
+        None => None,
+        Some(_) => return Err(config.wrong_because("architectures", "is not a list of names", &known())),
     };
-    let Some(name) = name else {
-        return Err(config.wrong_because("architectures", "is missing or not a list of names", &known()));
+    let (key, name) = match named {
+        Some(name) => ("architectures", name),
+        None => ("model_type", config.text_or("model_type", "")?),
     };
-    let Some((_, read)) = FAMILIES.iter().find(|(known, _)| *known == name) else {
-        return Err(config.wrong_because("architectures", &format!("is {name}, which is not known"), &known()));
+    let family =
+        FAMILIES.iter().find(|(architecture, kind, _)| name == *architecture || (named.is_none() && name == *kind));
+    let Some((architecture, _, read)) = family else {
+        let problem = if name.is_empty() { "is missing".into() } else { format!("is {name}, which is not known") };
+        return Err(config.wrong_because(key, &problem, &known()));
     };
-    Ok((name.to_owned(), read(config)?))
+    Ok(((*architecture).to_owned(), read(config)?))
 }
 
 fn known() -> String {
-    let names: Vec<_> = FAMILIES.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = FAMILIES.iter().map(|(name, _, _)| *name).collect();
     format!("Known are: {}", names.join(", "))
-}
-
-/// Which key holds the activation is the family's matter.
-fn activation(config: &Fields, key: &str, default: &str) -> Result<Activation, ModelError> {
-    match config.text_or(key, default)? {
-        "silu" | "swish" => Ok(Activation::Silu),
-        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-        other => {
-            let hint = "Known are: silu, gelu_new, gelu_pytorch_tanh";
-            Err(config.wrong_because(key, &format!("is {other}, which is not known"), hint))
-        }
-    }
-}
-
-/// `whole / parts`, where it must come out even.
-fn divide(config: &Fields, whole: (&str, usize), parts: (&str, usize)) -> Result<usize, ModelError> {
-    if !whole.1.is_multiple_of(parts.1) {
-        let problem = format!("is {}, which does not divide `{}` = {}", parts.1, whole.0, whole.1);
-        return Err(config.wrong(parts.0, &problem));
-    }
-    Ok(whole.1 / parts.1)
 }

@@ -1,5 +1,6 @@
 //! The activations of the MLP.
 
+use candle_core::cpu::erf::erf_f32;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -47,6 +48,7 @@ impl WithSimd for Row<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         match self.activation {
             Activation::Silu => self.out.iter_mut().zip(self.gates).for_each(|(out, x)| *out = silu(*x)),
+            Activation::Gelu => self.out.iter_mut().zip(self.gates).for_each(|(out, x)| *out = gelu(*x)),
             Activation::GeluTanh => self.out.iter_mut().zip(self.gates).for_each(|(out, x)| *out = gelu_tanh(*x)),
         }
         self.out.iter_mut().zip(self.factors).for_each(|(out, factor)| *out *= factor);
@@ -57,6 +59,11 @@ impl WithSimd for Row<'_> {
 #[inline(always)]
 fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
+}
+
+/// x (1 + erf(x / √2)) / 2
+fn gelu(x: f32) -> f32 {
+    0.5 * x * (1.0 + erf_f32(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
 /// x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2, written with one exponential.
@@ -76,7 +83,11 @@ mod tests {
     #[test]
     fn activations_equal_candle() {
         let x = Tensor::rand(-9f32, 9f32, (5, 14), &Device::Cpu).unwrap();
-        for (activation, right) in [(Activation::Silu, x.silu().unwrap()), (Activation::GeluTanh, x.gelu().unwrap())] {
+        for (activation, right) in [
+            (Activation::Silu, x.silu().unwrap()),
+            (Activation::Gelu, x.gelu_erf().unwrap()),
+            (Activation::GeluTanh, x.gelu().unwrap()),
+        ] {
             let plain = x.apply_op1_no_bwd(&Activate { activation, gated: false }).unwrap();
             assert_close(&plain, &right, 2e-6);
             let gated = x.apply_op1_no_bwd(&Activate { activation, gated: true }).unwrap();
@@ -87,7 +98,7 @@ mod tests {
 
     #[test]
     fn far_out_they_are_flat_or_straight() {
-        for f in [silu, gelu_tanh] {
+        for f in [silu, gelu, gelu_tanh] {
             assert_eq!([f(100.0), f(1e4)], [100.0, 1e4]);
             assert!(f(-100.0).abs() < 1e-30 && f(-1e4).abs() < 1e-30);
         }

@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::product::multiply;
-use super::{LANES, Matrix, exp, tensor};
+use super::{LANES, Matrix, exp, tanh, tensor};
 
 /// Attention of the last t of n positions, each to itself and all before it: queries [t, heads × head_dim], keys and values
 /// [n, kv_heads × head_dim]. Gives [t, heads × head_dim].
@@ -16,6 +16,10 @@ pub(in crate::model) struct CausalAttention {
     pub head_dim: usize,
     /// Factor of the scores before the softmax.
     pub scale: f32,
+    /// How many positions a token sees, its own among them; none for all.
+    pub window: Option<usize>,
+    /// Scaled scores s become c tanh(s / c).
+    pub cap: Option<f32>,
 }
 
 /// Queries handled together: enough for fast products, few enough that little is computed in vain above the diagonal.
@@ -47,7 +51,7 @@ impl CustomOp3 for CausalAttention {
             let q = q.part(0, q.rows, of(head), self.head_dim);
             let k = k.part(0, k.rows, of(kv_head), self.head_dim);
             let v = v.part(0, v.rows, of(kv_head), self.head_dim);
-            attend(q, k, v, self.scale, out)
+            self.attend(q, k, v, out)
         })?;
         let mut out = Vec::with_capacity(heads.len());
         for row in 0..q.rows {
@@ -59,28 +63,56 @@ impl CustomOp3 for CausalAttention {
     }
 }
 
-/// One head: q [t, head_dim], k and v [n, head_dim], out [t, head_dim].
-fn attend(q: Matrix, k: Matrix, v: Matrix, scale: f32, out: &mut [f32]) -> Result<()> {
-    let (past, dim) = (k.rows - q.rows, q.columns);
-    let mut scores = vec![0f32; ROWS.min(q.rows) * k.rows.next_multiple_of(LANES)];
-    for first in (0..q.rows).step_by(ROWS) {
-        let rows = ROWS.min(q.rows - first);
-        let seen = past + first + rows;
-        let stride = seen.next_multiple_of(LANES);
-        let scores = &mut scores[..rows * stride];
-        multiply(q.part(first, rows, 0, dim), k.part(0, seen, 0, dim).transposed(), scores, stride, false, 1)?;
-        Arch::new().dispatch(Softmax { scores, stride, first: past + first, scale });
-        let weights = Matrix { data: scores, rows, columns: seen, row_stride: stride, column_stride: 1 };
-        multiply(weights, v.part(0, seen, 0, dim), &mut out[first * dim..][..rows * dim], dim, false, 1)?;
+impl CausalAttention {
+    /// One head: q [t, head_dim], k and v [n, head_dim], out [t, head_dim].
+    fn attend(&self, q: Matrix, k: Matrix, v: Matrix, out: &mut [f32]) -> Result<()> {
+        let (past, dim) = (k.rows - q.rows, q.columns);
+        let window = self.window.unwrap_or(k.rows).max(1);
+        let mut scores = Vec::new();
+        for first in (0..q.rows).step_by(ROWS) {
+            let rows = ROWS.min(q.rows - first);
+            // Keys from the first which the first of these queries sees to the last which the last sees.
+            let start = (past + first + 1).saturating_sub(window);
+            let seen = past + first + rows - start;
+            let stride = seen.next_multiple_of(LANES);
+            scores.resize(scores.len().max(rows * stride), 0.0);
+            let scores = &mut scores[..rows * stride];
+            multiply(q.part(first, rows, 0, dim), k.part(start, seen, 0, dim).transposed(), scores, stride, false, 1)?;
+            if let Some(cap) = self.cap {
+                Arch::new().dispatch(Cap { scores, factor: self.scale / cap, cap: cap / self.scale });
+            }
+            let last = past + first - start;
+            Arch::new().dispatch(Softmax { scores, stride, first: last, window, scale: self.scale });
+            let weights = Matrix { data: scores, rows, columns: seen, row_stride: stride, column_stride: 1 };
+            multiply(weights, v.part(start, seen, 0, dim), &mut out[first * dim..][..rows * dim], dim, false, 1)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// Rows of scores, `stride` apart and a multiple of LANES, become weights: row i sees the positions to `first + i`, the rest get 0.
+/// Every score s becomes `cap` tanh(`factor` s).
+struct Cap<'a> {
+    scores: &'a mut [f32],
+    factor: f32,
+    cap: f32,
+}
+
+impl WithSimd for Cap<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.scores.iter_mut().for_each(|x| *x = self.cap * tanh(self.factor * *x));
+    }
+}
+
+/// Rows of scores, `stride` apart and a multiple of LANES, become weights: row i sees the last `window` positions up to `first + i`, the
+/// rest get 0.
 struct Softmax<'a> {
     scores: &'a mut [f32],
     stride: usize,
     first: usize,
+    window: usize,
     scale: f32,
 }
 
@@ -91,7 +123,10 @@ impl WithSimd for Softmax<'_> {
     fn with_simd<S: Simd>(self, _: S) {
         for (i, row) in self.scores.chunks_exact_mut(self.stride).enumerate() {
             let seen = self.first + i + 1;
+            let hidden = seen.saturating_sub(self.window);
+            row[..hidden].fill(f32::NEG_INFINITY);
             softmax(row, seen, self.scale);
+            row[..hidden].fill(0.0);
         }
     }
 }
@@ -114,7 +149,7 @@ fn softmax(row: &mut [f32], seen: usize, scale: f32) {
             *sum += *x;
         }
     }
-    // What lies behind the query has added e^-87 each, which is nothing beside the 1 of the highest score.
+    // What the query does not see has added e^-87 each, which is nothing beside the 1 of the highest score.
     let factor = 1.0 / sums.iter().sum::<f32>();
     used.iter_mut().for_each(|x| *x *= factor);
     row[seen..].fill(0.0);
@@ -131,12 +166,23 @@ mod tests {
 
     #[track_caller]
     fn check(t: usize, n: usize, heads: usize, kv_heads: usize, dim: usize) {
+        check_with(t, n, (heads, kv_heads, dim), None, None);
+    }
+
+    #[track_caller]
+    fn check_with(
+        t: usize,
+        n: usize,
+        (heads, kv_heads, dim): (usize, usize, usize),
+        window: Option<usize>,
+        cap: Option<f32>,
+    ) {
         let normal = |rows, width| Tensor::randn(0f32, 2f32, (rows, width), &Device::Cpu).unwrap();
         // Queries as they come: a part of a wider matrix.
         let q = normal(t, heads * dim + 6).narrow(1, 4, heads * dim).unwrap();
         let (k, v) = (normal(n, kv_heads * dim), normal(n, kv_heads * dim));
         let scale = 1.0 / (dim as f32).sqrt();
-        let attention = CausalAttention { heads, kv_heads, head_dim: dim, scale };
+        let attention = CausalAttention { heads, kv_heads, head_dim: dim, scale, window, cap };
         let ours = q.apply_op3_no_bwd(&k, &v, &attention).unwrap();
 
         let split = |x: &Tensor, heads| {
@@ -145,7 +191,11 @@ mod tests {
         };
         let (q, k, v) = (split(&q, heads), split(&k, kv_heads), split(&v, kv_heads));
         let scores = (q.matmul(&k.transpose(D::Minus1, D::Minus2).unwrap()).unwrap() * f64::from(scale)).unwrap();
-        let mask = build_additive_causal_mask(t, n - t, None, &Device::Cpu, DType::F32).unwrap();
+        let scores = match cap {
+            Some(cap) => ((scores / f64::from(cap)).unwrap().tanh().unwrap() * f64::from(cap)).unwrap(),
+            None => scores,
+        };
+        let mask = build_additive_causal_mask(t, n - t, window.map(|w| w - 1), &Device::Cpu, DType::F32).unwrap();
         let weights = softmax_last_dim(&scores.broadcast_add(&mask).unwrap()).unwrap();
         let right = weights.matmul(&v).unwrap().transpose(1, 2).unwrap().reshape((t, heads * dim)).unwrap();
         assert_close(&ours, &right, 1e-5);
@@ -172,5 +222,19 @@ mod tests {
         check(64, 64, 2, 2, 4);
         check(65, 65, 2, 1, 3);
         check(140, 333, 3, 1, 16);
+    }
+
+    #[test]
+    fn windows_hide_what_is_far() {
+        for window in [1, 3, 64, 70, 500] {
+            check_with(140, 150, (2, 1, 8), Some(window), None);
+            check_with(1, 150, (2, 1, 8), Some(window), None);
+        }
+    }
+
+    #[test]
+    fn scores_are_capped() {
+        check_with(70, 90, (2, 2, 8), None, Some(1.5));
+        check_with(5, 9, (2, 1, 4), Some(3), Some(50.0));
     }
 }
