@@ -7,7 +7,7 @@ use super::ModelError;
 use super::cache::Cache;
 use super::config::{Config, Layer, QkNorm, QkvNames};
 use super::kernel::CausalAttention;
-use super::linear::{Linear, Norm};
+use super::linear::{Linear, Norm, Part};
 use super::loader::Loader;
 use super::rope::Angles;
 
@@ -27,15 +27,22 @@ impl Attention {
     ) -> Result<Self, ModelError> {
         let (names, layout) = (config.names, config.names.layout);
         let (width, kv_width) = (config.heads * config.head_dim, config.kv_heads * config.head_dim);
-        let parts = match names.qkv {
-            QkvNames::Fused(name) | QkvNames::ByHead(name) => vec![(at(name), width + 2 * kv_width)],
-            QkvNames::Split([q, k, v]) => vec![(at(q), width), (at(k), kv_width), (at(v), kv_width)],
+        let mut parts = match names.qkv {
+            QkvNames::Fused(name) | QkvNames::ByHead(name) => vec![Part::new(at(name), width + 2 * kv_width)],
+            QkvNames::Split([q, k, v]) | QkvNames::SplitInTurns([q, k, v]) => {
+                vec![Part::new(at(q), width), Part::new(at(k), kv_width), Part::new(at(v), kv_width)]
+            }
         };
-        let qkv = Linear::load(loader, layout, config.width, &parts, config.attention_bias)?;
-        let qkv = match names.qkv {
-            QkvNames::ByHead(_) => qkv.reordered(&heads_apart(config.heads, config.head_dim))?,
-            QkvNames::Fused(_) | QkvNames::Split(_) => qkv,
-        };
+        match names.qkv {
+            QkvNames::ByHead(_) => parts[0].order = Some(heads_apart(config.heads, config.head_dim)),
+            QkvNames::SplitInTurns(_) => {
+                for (part, heads) in parts.iter_mut().zip([config.heads, config.kv_heads]) {
+                    part.order = Some(pairs_apart(heads, config.head_dim));
+                }
+            }
+            QkvNames::Fused(_) | QkvNames::Split(_) => {}
+        }
+        let qkv = Linear::load(loader, layout, config.width, parts, config.attention_bias)?;
         let qk_norms = match config.qk_norm {
             None => None,
             Some(over) => {
@@ -47,7 +54,7 @@ impl Attention {
                 Some((over, [norm(0)?, norm(1)?]))
             }
         };
-        let out = [(at(names.attention_out), config.width)];
+        let out = vec![Part::new(at(names.attention_out), config.width)];
         let kernel = CausalAttention {
             heads: config.heads,
             kv_heads: config.kv_heads,
@@ -56,7 +63,7 @@ impl Attention {
             window: layer.window,
             cap: config.attention_cap,
         };
-        Ok(Self { qkv, qk_norms, out: Linear::load(loader, layout, width, &out, config.attention_out_bias)?, kernel })
+        Ok(Self { qkv, qk_norms, out: Linear::load(loader, layout, width, out, config.attention_out_bias)?, kernel })
     }
 
     /// attention(x), added to `onto` where there is one.
@@ -111,6 +118,12 @@ fn heads_apart(heads: usize, dim: usize) -> Vec<u32> {
     places.flat_map(|first| first as u32..(first + dim) as u32).collect()
 }
 
+/// Where the first halves, then the second halves of heads are in rows where the two of a pair follow each other.
+fn pairs_apart(heads: usize, dim: usize) -> Vec<u32> {
+    let places = (0..heads).flat_map(|head| (0..2).map(move |half| head * dim + half));
+    places.flat_map(|first| (first as u32..).step_by(2).take(dim / 2)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +131,10 @@ mod tests {
     #[test]
     fn heads_are_put_apart() {
         assert_eq!(heads_apart(2, 2), [0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11]);
+    }
+
+    #[test]
+    fn pairs_are_put_apart() {
+        assert_eq!(pairs_apart(2, 4), [0, 2, 1, 3, 4, 6, 5, 7]);
     }
 }

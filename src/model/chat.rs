@@ -56,7 +56,12 @@ impl Chat {
                 tokens.insert(key.into(), content);
             }
         }
-        Ok(Self { template: find_template(source, &config)?, tokens })
+        Ok(Self::new(find_template(source, &config)?, tokens))
+    }
+
+    /// A template and the file it is from, and the special tokens.
+    pub fn new(template: Option<(String, PathBuf)>, tokens: Map<String, Value>) -> Self {
+        Self { template, tokens }
     }
 
     pub fn has_template(&self) -> bool {

@@ -112,6 +112,10 @@ pub(super) struct Names {
     /// Before and after the MLP.
     pub mlp_norms: [Option<&'static str>; 2],
     pub mlp: MlpNames,
+    /// Of a block with experts.
+    pub router: &'static str,
+    /// Gates, ups and downs of all experts of a block in three tensors [experts, out, in].
+    pub experts: [&'static str; 3],
     pub final_norm: &'static str,
     pub head: &'static str,
     pub layout: LinearLayout,
@@ -127,6 +131,8 @@ pub(super) enum QkvNames {
     ByHead(&'static str),
     /// Queries, keys, values.
     Split([&'static str; 3]),
+    /// The same, where the two dimensions of a head which turn against each other stand side by side.
+    SplitInTurns([&'static str; 3]),
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -11,6 +11,7 @@ use super::cache::Cache;
 use super::config::Config;
 use super::linear::{Linear, Norm};
 use super::loader::Loader;
+use super::matrix::Matrix;
 use super::rope::Angles;
 use crate::job::Cancel;
 use crate::steering::{BlockPush, Push, PushTally};
@@ -49,7 +50,7 @@ pub struct Pass {
 pub(super) struct Decoder {
     config: Config,
     /// [V, D]
-    embedding: Tensor,
+    embedding: Matrix,
     /// Learned positions, [context, D].
     positions: Option<Tensor>,
     blocks: Vec<Block>,
@@ -118,8 +119,7 @@ impl Decoder {
     }
 
     fn embed(&self, tokens: &[u32], start: usize) -> Result<Tensor, ModelError> {
-        let ids = Tensor::new(tokens, &Device::Cpu)?;
-        let h = self.embedding.index_select(&ids, 0)?;
+        let h = self.embedding.rows(tokens)?;
         let h = match self.config.embedding_scale {
             Some(scale) => (h * f64::from(scale))?,
             None => h,
@@ -149,30 +149,30 @@ impl Decoder {
 
 /// The embedding and the head, which are one matrix when tied. It may then be saved under either name; where both are there and
 /// differ, they are not tied, whatever config.json says.
-fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -> Result<(Tensor, Linear), ModelError> {
+fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -> Result<(Matrix, Linear), ModelError> {
     let (names, shape) = (config.names, [config.vocab, config.width]);
+    let one = |matrix: Matrix| Ok((matrix.clone(), Linear::of(vec![matrix])?));
     if config.tied && !loader.has(names.embedding) && loader.has_exact(names.head) {
-        let embedding = loader.take_exact(names.head, &shape)?;
-        return Ok((embedding.clone(), Linear::from_rows(&embedding)?));
+        return one(loader.take_stack_exact(names.head, &shape)?);
     }
-    let embedding = loader.take(names.embedding, &shape)?;
+    let embedding = loader.take_stack(names.embedding, &shape)?;
     if config.tied && !loader.has_exact(names.head) {
-        return Ok((embedding.clone(), Linear::from_rows(&embedding)?));
+        return one(embedding);
     }
-    let head = loader.take_exact(names.head, &shape)?;
+    let head = loader.take_stack_exact(names.head, &shape)?;
     if !config.tied {
-        return Ok((embedding, Linear::from_rows(&head)?));
+        return Ok((embedding, Linear::of(vec![head])?));
     }
-    let differ = embedding.ne(&head)?.flatten_all()?.max(0)?.to_scalar::<u8>()? != 0;
+    let differ = embedding.dense()?.ne(&head.dense()?)?.flatten_all()?.max(0)?.to_scalar::<u8>()? != 0;
     if !differ {
-        loader.forget(&head);
-        return Ok((embedding.clone(), Linear::from_rows(&embedding)?));
+        loader.forget(config.vocab * config.width);
+        return one(embedding);
     }
     warnings.push(format!(
         "`tie_word_embeddings` is true, but `{}` differs from the embedding: it is used as it is",
         names.head
     ));
-    Ok((embedding, Linear::from_rows(&head)?))
+    Ok((embedding, Linear::of(vec![head])?))
 }
 
 /// The push of this block and the rows of the pass it falls on, if any.

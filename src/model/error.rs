@@ -23,6 +23,9 @@ pub enum ModelError {
     /// A file of weights which is no safetensors file, or only a part of one.
     #[error("no valid safetensors file ({problem}): {}\nFetch the file again; it may have been cut off", path.display())]
     Weights { path: PathBuf, problem: String },
+    /// A file which is no GGUF file, only a part of one, or of a kind which is not read.
+    #[error("no GGUF file that can be read ({problem}): {}\nFetch the file again, or one with types F32, F16, BF16, Q4_0 to Q8_0 or Q2_K to Q6_K", path.display())]
+    Gguf { path: PathBuf, problem: String },
     /// A tensor is missing, or its shape, type or values cannot be used.
     #[error("tensor `{name}` {problem}: {}\n{hint}", path.display())]
     Tensor { path: PathBuf, name: String, problem: String, hint: &'static str },

@@ -6,6 +6,7 @@ use super::ModelError;
 use super::config::{Config, LinearLayout, NormKind};
 use super::kernel::{Normalise, Product};
 use super::loader::Loader;
+use super::matrix::{Factors, Matrix};
 
 pub(super) struct Norm(Normalise);
 
@@ -35,63 +36,67 @@ impl Norm {
     }
 }
 
+/// One matrix of a linear layer in the files.
+pub(super) struct Part {
+    pub name: String,
+    pub outputs: usize,
+    /// Where the file has each output, if not in our order.
+    pub order: Option<Vec<u32>>,
+}
+
+impl Part {
+    pub fn new(name: String, outputs: usize) -> Self {
+        Self { name, outputs, order: None }
+    }
+}
+
 /// y = x W + b
 pub(super) struct Linear {
-    /// [in, out], possibly a transposed view.
-    weight: Tensor,
+    factors: Factors,
     product: Product,
 }
 
 impl Linear {
-    /// One layer from several of the file, their outputs side by side: one large product is faster than three small ones.
+    /// One layer from several matrices of the file, their outputs side by side.
     pub fn load(
         loader: &mut Loader,
         layout: LinearLayout,
         input: usize,
-        parts: &[(String, usize)],
+        parts: Vec<Part>,
         bias: bool,
     ) -> Result<Self, ModelError> {
-        let (mut weights, mut biases) = (Vec::new(), Vec::new());
-        for (name, output) in parts {
-            let shape = match layout {
-                LinearLayout::OutIn => [*output, input],
-                LinearLayout::InOut => [input, *output],
+        let (mut matrices, mut biases) = (Vec::new(), Vec::new());
+        for Part { name, outputs, order } in parts {
+            let matrix = loader.take_matrix(&format!("{name}.weight"), [outputs, input], layout)?;
+            let bias: Option<Vec<f32>> = match bias {
+                true => Some(loader.take(&format!("{name}.bias"), &[outputs])?.to_vec1()?),
+                false => None,
             };
-            weights.push(loader.take(&format!("{name}.weight"), &shape)?);
-            if bias {
-                biases.push(loader.take(&format!("{name}.bias"), &[*output])?);
+            match order {
+                None => {
+                    matrices.push(matrix);
+                    biases.extend(bias);
+                }
+                Some(order) => {
+                    matrices.push(matrix.reordered(&order)?);
+                    biases.extend(bias.map(|bias| order.iter().map(|place| bias[*place as usize]).collect()));
+                }
             }
         }
-        let weight = match layout {
-            LinearLayout::OutIn => Tensor::cat(&weights, 0)?.t()?,
-            LinearLayout::InOut => Tensor::cat(&weights, 1)?,
-        };
-        let bias = if bias { Some(Tensor::cat(&biases, 0)?.to_vec1()?) } else { None };
-        Ok(Self { weight, product: Product { bias } })
+        Ok(Self { factors: Factors::new(matrices)?, product: Product { bias: bias.then(|| biases.concat()) } })
     }
 
-    /// A matrix [out, in] without bias.
-    pub fn from_rows(rows: &Tensor) -> Result<Self, ModelError> {
-        Ok(Self { weight: rows.t()?, product: Product { bias: None } })
-    }
-
-    /// The same with its outputs in another order: `order[i]` is the old place of the new output i.
-    pub fn reordered(self, order: &[u32]) -> Result<Self, ModelError> {
-        let places = Tensor::new(order, self.weight.device())?;
-        let weight = self.weight.t()?.contiguous()?.index_select(&places, 0)?.t()?;
-        let bias = self.product.bias.map(|bias| order.iter().map(|place| bias[*place as usize]).collect());
-        Ok(Self { weight, product: Product { bias } })
+    /// Matrices side by side, without bias.
+    pub fn of(matrices: Vec<Matrix>) -> Result<Self, ModelError> {
+        Ok(Self { factors: Factors::new(matrices)?, product: Product { bias: None } })
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(x.apply_op2_no_bwd(&self.weight, &self.product)?)
+        self.forward_onto(x, None)
     }
 
     /// x W + b, added to a third tensor where there is one.
     pub fn forward_onto(&self, x: &Tensor, onto: Option<&Tensor>) -> Result<Tensor, ModelError> {
-        match onto {
-            Some(onto) => Ok(x.apply_op3_no_bwd(&self.weight, onto, &self.product)?),
-            None => self.forward(x),
-        }
+        self.factors.multiply(x, &self.product, onto)
     }
 }

@@ -3,6 +3,8 @@
 use candle_core::Tensor;
 
 use super::ModelError;
+use super::config::LinearLayout;
+use super::matrix::Matrix;
 use super::weights::Weights;
 use crate::job::{Cancel, Progress, Sink};
 
@@ -34,19 +36,42 @@ impl<'a> Loader<'a> {
 
     /// A tensor of the decoder, whose name may have the prefix.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        self.take_exact(&format!("{}{name}", self.prefix), shape)
+        self.step()?;
+        self.weights.take(&format!("{}{name}", self.prefix), shape)
     }
 
-    /// A tensor whose name never has the prefix.
-    pub fn take_exact(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+    fn step(&mut self) -> Result<(), ModelError> {
         if self.cancel.is_cancelled() {
             return Err(ModelError::Cancelled);
         }
-        let tensor = self.weights.take(name, shape)?;
-        self.done += 1;
         let note = "Loading weights".into();
         (self.progress)(Progress { done: self.done, total: self.total, note, left: None });
-        Ok(tensor)
+        self.done += 1;
+        Ok(())
+    }
+
+    /// A matrix of the decoder, as it shall be kept: rows are outputs.
+    pub fn take_matrix(
+        &mut self,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+        layout: LinearLayout,
+    ) -> Result<Matrix, ModelError> {
+        if layout == LinearLayout::InOut {
+            return Ok(Matrix::Dense(self.take(name, &[inputs, outputs])?.t()?.contiguous()?));
+        }
+        self.take_stack(name, &[outputs, inputs])
+    }
+
+    /// A matrix or a stack of matrices, last dimension the inputs.
+    pub fn take_stack(&mut self, name: &str, shape: &[usize]) -> Result<Matrix, ModelError> {
+        self.take_stack_exact(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// The same, of a name that never has the prefix.
+    pub fn take_stack_exact(&mut self, name: &str, shape: &[usize]) -> Result<Matrix, ModelError> {
+        self.step()?;
+        self.weights.take_matrix(name, shape)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -58,8 +83,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Uncounts a tensor which turned out to be a copy of another.
-    pub fn forget(&mut self, copy: &Tensor) {
-        self.weights.forget(copy.elem_count() as u64);
+    pub fn forget(&mut self, copy: usize) {
+        self.weights.forget(copy as u64);
     }
 
     /// The files, once everything is taken.

@@ -6,8 +6,9 @@ use candle_nn::ops::softmax_last_dim;
 use super::ModelError;
 use super::config::{Config, MlpKind, MlpNames};
 use super::kernel::Activate;
-use super::linear::Linear;
+use super::linear::{Linear, Part};
 use super::loader::Loader;
+use super::matrix::Matrix;
 
 pub(super) enum Mlp {
     Dense(Dense),
@@ -24,7 +25,8 @@ impl Mlp {
         match *kind {
             MlpKind::Dense { inner } => Ok(Self::Dense(Dense::load(loader, config, inner, at)?)),
             MlpKind::Experts { count, active, inner, normalised } => {
-                let router = Linear::from_rows(&loader.take(&at("mlp.gate.weight"), &[count, config.width])?)?;
+                let router = loader.take(&at(config.names.router), &[count, config.width])?;
+                let router = Linear::of(vec![Matrix::Dense(router)])?;
                 let experts = Experts::load(loader, config, (count, inner), at)?;
                 Ok(Self::Experts(Experts { router, experts, active, normalised }))
             }
@@ -56,14 +58,16 @@ impl Dense {
     ) -> Result<Self, ModelError> {
         let (layout, bias) = (config.names.layout, config.mlp_bias);
         let (parts, down, gated) = match config.names.mlp {
-            MlpNames::Plain { up, down } => (vec![(at(up), inner)], down, false),
-            MlpNames::Gated { gate, up, down } => (vec![(at(gate), inner), (at(up), inner)], down, true),
-            MlpNames::FusedGated { gate_up, down } => (vec![(at(gate_up), 2 * inner)], down, true),
+            MlpNames::Plain { up, down } => (vec![Part::new(at(up), inner)], down, false),
+            MlpNames::Gated { gate, up, down } => {
+                (vec![Part::new(at(gate), inner), Part::new(at(up), inner)], down, true)
+            }
+            MlpNames::FusedGated { gate_up, down } => (vec![Part::new(at(gate_up), 2 * inner)], down, true),
         };
         Ok(Self {
-            up: Linear::load(loader, layout, config.width, &parts, bias)?,
+            up: Linear::load(loader, layout, config.width, parts, bias)?,
             activate: Activate { activation: config.activation, gated },
-            down: Linear::load(loader, layout, inner, &[(at(down), config.width)], bias)?,
+            down: Linear::load(loader, layout, inner, vec![Part::new(at(down), config.width)], bias)?,
         })
     }
 
@@ -83,27 +87,32 @@ pub(super) struct Experts {
 }
 
 impl Experts {
-    /// One tensor for each matrix of each expert, or, as newer files have it, all experts of a block in two.
+    /// One tensor for each matrix of each expert, or all experts of a block in two (newer safetensors) or three (GGUF).
     fn load(
         loader: &mut Loader,
         config: &Config,
         (count, inner): (usize, usize),
         at: &impl Fn(&str) -> String,
     ) -> Result<Vec<Dense>, ModelError> {
-        let fused = (at("mlp.experts.gate_up_proj"), at("mlp.experts.down_proj"));
-        if !loader.has(&fused.0) {
+        let [gates, ups, downs] = config.names.experts.map(at);
+        let (gate_up, down) = (at("mlp.experts.gate_up_proj"), at("mlp.experts.down_proj"));
+        let (into, out) = if loader.has(&gates) {
+            let mut into = |name| loader.take_stack(name, &[count, inner, config.width]);
+            (vec![into(&gates)?, into(&ups)?], loader.take_stack(&downs, &[count, config.width, inner])?)
+        } else if loader.has(&gate_up) {
+            let into = loader.take_stack(&gate_up, &[count, 2 * inner, config.width])?;
+            (vec![into], loader.take_stack(&down, &[count, config.width, inner])?)
+        } else {
             let expert = |index: usize| {
                 let at = |name: &str| at(&name.replacen("mlp.", &format!("mlp.experts.{index}."), 1));
                 Dense::load(loader, config, inner, &at)
             };
             return (0..count).map(expert).collect();
-        }
-        let gate_up = loader.take(&fused.0, &[count, 2 * inner, config.width])?;
-        let down = loader.take(&fused.1, &[count, config.width, inner])?;
-        let activate = || Activate { activation: config.activation, gated: true };
+        };
         let expert = |index: usize| -> Result<Dense, ModelError> {
-            let rows = |all: &Tensor| Linear::from_rows(&all.get(index)?);
-            Ok(Dense { up: rows(&gate_up)?, activate: activate(), down: rows(&down)? })
+            let up = into.iter().map(|stack| stack.one_of(index)).collect::<Result<_, _>>()?;
+            let activate = Activate { activation: config.activation, gated: true };
+            Ok(Dense { up: Linear::of(up)?, activate, down: Linear::of(vec![out.one_of(index)?])? })
         };
         (0..count).map(expert).collect()
     }

@@ -12,12 +12,15 @@ mod chat;
 mod config;
 mod date;
 mod decoder;
+mod description;
 mod error;
 mod family;
+mod gguf;
 mod hub;
 mod kernel;
 mod linear;
 mod loader;
+mod matrix;
 mod mlp;
 mod rope;
 mod sampling;
@@ -30,7 +33,6 @@ use std::path::Path;
 
 use ndarray::Array3;
 use serde::Serialize;
-use serde_json::Value;
 
 pub use cache::Cache;
 pub use chat::{Message, Role};
@@ -43,8 +45,8 @@ use crate::job::{Cancel, Sink};
 use batch::Threads;
 use chat::Chat;
 use decoder::Decoder;
+use description::Description;
 use loader::Loader;
-use source::{Fields, Source};
 use tokenizer::TextTokenizer;
 use weights::Weights;
 
@@ -85,21 +87,15 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a folder with config.json, tokenizer.json and *.safetensors, or, when there is no such folder, the model of that
-    /// `owner/name` in the local Hugging Face cache. Never uses the network. Weights are widened to f32.
+    /// Opens a GGUF file, a folder with config.json, tokenizer.json and *.safetensors, or, when there is no such folder, the model of that
+    /// `owner/name` in the local Hugging Face cache. Never uses the network. Weights are widened to f32, and quantised ones stay so.
     ///
     /// # Errors
     /// Whatever is missing, broken or unknown, with the file and the key or tensor; [`ModelError::Cancelled`].
     pub fn open(path: &Path, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
-        let source = Source::find(path)?;
-        let fields = Fields::read(&source.file("config.json"))?;
-        let (architecture, config) = family::read(&fields)?;
-        let tokenizer = TextTokenizer::open(&source.file("tokenizer.json"))?;
-        let chat = Chat::open(&source)?;
-        let ends = end_tokens(&source, &fields)?;
-
+        let Description { id, architecture, config, tokenizer, chat, ends, weights } = Description::find(path)?;
         let names = config.names;
-        let mut loader = Loader::new(Weights::open(&source)?, names.prefixes, names.embedding, cancel, progress);
+        let mut loader = Loader::new(weights, names.prefixes, names.embedding, cancel, progress);
         let (decoder, mut warnings) = Decoder::load(&mut loader, config)?;
         let weights = loader.finish();
 
@@ -108,7 +104,7 @@ impl Model {
         warnings.extend(odd_tokens(&tokenizer, &ends, config.vocab));
         warnings.extend(odd_tensors(&weights, names.ignored));
         let info = ModelInfo {
-            id: source.id,
+            id,
             architecture,
             blocks: config.layers.len(),
             width: config.width,
@@ -246,21 +242,8 @@ impl Model {
 
     /// SHA-256 over the model's weight files in name order, without opening it.
     pub fn weights_sha256(path: &Path) -> Result<String, ModelError> {
-        weights::sha256(&Source::find(path)?)
+        weights::sha256(description::weight_files(path)?)
     }
-}
-
-fn end_tokens(source: &Source, config: &Fields) -> Result<BTreeSet<u32>, ModelError> {
-    let generation = Fields::read_or_empty(&source.file("generation_config.json"))?;
-    let fields = if generation.get("eos_token_id").is_some() { &generation } else { config };
-    let ids = match fields.get("eos_token_id") {
-        None => Vec::new(),
-        Some(Value::Array(ids)) => ids.iter().collect(),
-        Some(id) => vec![id],
-    };
-    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
-    let ids: Option<_> = ids.into_iter().map(id).collect();
-    ids.ok_or_else(|| fields.wrong("eos_token_id", "is neither a token id nor a list of them"))
 }
 
 fn odd_tokens(tokenizer: &TextTokenizer, ends: &BTreeSet<u32>, vocab: usize) -> Vec<String> {

@@ -131,7 +131,7 @@ pub(super) fn read(config: &Fields, head_dim: usize, context: usize, defaults: D
     let (newer, older) = (config.table("rope_parameters")?, config.table("rope_scaling")?);
     let base = config.positive_or("rope_theta", defaults.base)?;
     let share = config.positive_or("partial_rotary_factor", defaults.share)?;
-    let Some(table) = newer.or(older) else {
+    let Some(table) = older.or(newer) else {
         return Ok(Rope { base, dims: turned(config, head_dim, share)?, scaling: Scaling::None });
     };
     let base = table.positive_or("rope_theta", base)?;
@@ -158,7 +158,7 @@ fn turned(config: &Fields, head_dim: usize, share: f64) -> Result<usize, ModelEr
     let dims = (head_dim as f64 * share) as usize;
     if !dims.is_multiple_of(2) || dims == 0 || dims > head_dim {
         let problem = format!("turns {dims} of {head_dim} dimensions of a head; an even number of them is needed");
-        return Err(config.wrong("partial_rotary_factor", &problem));
+        return Err(config.wrong(if share == 1.0 { "head_dim" } else { "partial_rotary_factor" }, &problem));
     }
     Ok(dims)
 }

@@ -130,6 +130,11 @@ impl Fields {
         Ok(Self { path: path.to_owned(), within: String::new(), map: Map::new() })
     }
 
+    /// Keys which are not from a JSON file; `path` is the file which errors name.
+    pub fn of(path: &Path, map: Map<String, Value>) -> Self {
+        Self { path: path.to_owned(), within: String::new(), map }
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -20,6 +20,15 @@ pub(super) struct TextTokenizer {
 impl TextTokenizer {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let bytes = source::read(path, "the tokenizer", "Put the model's tokenizer.json there")?;
+        Self::from_bytes(&bytes, path)
+    }
+
+    /// From what would be in a tokenizer.json; `path` is the file which errors name.
+    pub fn from_json(json: &serde_json::Value, path: &Path) -> Result<Self, ModelError> {
+        Self::from_bytes(json.to_string().as_bytes(), path)
+    }
+
+    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
         let broken = |problem: String| ModelError::Tokenizer { path: path.to_owned(), problem };
         let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| broken(error.to_string()))?;
         // What a training script left in the file must not cut or pad a text here.

@@ -17,6 +17,8 @@ pub(super) const NAMES: Names = Names {
     attention_out: "attn.c_proj",
     mlp_norms: [Some("ln_2"), None],
     mlp: MlpNames::Plain { up: "mlp.c_fc", down: "mlp.c_proj" },
+    router: "",
+    experts: ["", "", ""],
     final_norm: "ln_f",
     head: "lm_head.weight",
     layout: LinearLayout::InOut,

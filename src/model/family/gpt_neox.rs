@@ -17,6 +17,8 @@ const NAMES: Names = Names {
     attention_out: "attention.dense",
     mlp_norms: [Some("post_attention_layernorm"), None],
     mlp: MlpNames::Plain { up: "mlp.dense_h_to_4h", down: "mlp.dense_4h_to_h" },
+    router: "",
+    experts: ["", "", ""],
     final_norm: "final_layer_norm",
     head: "embed_out.weight",
     layout: LinearLayout::OutIn,

@@ -20,6 +20,8 @@ pub(super) const NAMES: Names = Names {
     attention_out: "self_attn.o_proj",
     mlp_norms: [Some("post_attention_layernorm"), None],
     mlp: MlpNames::Gated { gate: "mlp.gate_proj", up: "mlp.up_proj", down: "mlp.down_proj" },
+    router: "mlp.gate.weight",
+    experts: ["", "", ""],
     final_norm: "norm",
     head: "lm_head.weight",
     layout: LinearLayout::OutIn,

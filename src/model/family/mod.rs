@@ -41,9 +41,11 @@ const FAMILIES: &[(&str, &str, Read)] = &[
 /// The name of the architecture and the description of its decoder. `architectures` decides, or `model_type` where that is missing.
 pub(super) fn read(config: &Fields) -> Result<(String, Config), ModelError> {
     let named = match config.get("architectures") {
-        Some(Value::Array(names)) => names.first().and_then(Value::as_str),
         None => None,
-        Some(_) => return Err(config.wrong_because("architectures", "is not a list of names", &known())),
+        Some(names) => match names.get(0).and_then(Value::as_str) {
+            Some(name) => Some(name),
+            None => return Err(config.wrong_because("architectures", "is not a list of names", &known())),
+        },
     };
     let (key, name) = match named {
         Some(name) => ("architectures", name),

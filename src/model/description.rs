@@ -1,0 +1,101 @@
+//! Everything about a model but its numbers, from a folder or from a GGUF file.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::ModelError;
+use super::chat::Chat;
+use super::config::Config;
+use super::family;
+use super::gguf::Gguf;
+use super::source::{Fields, Source};
+use super::tokenizer::TextTokenizer;
+use super::weights::Weights;
+
+pub(super) struct Description {
+    pub id: String,
+    pub architecture: String,
+    pub config: Config,
+    pub tokenizer: TextTokenizer,
+    pub chat: Chat,
+    /// Tokens which end a reply.
+    pub ends: BTreeSet<u32>,
+    /// Still on disk.
+    pub weights: Weights,
+}
+
+impl Description {
+    /// What `path` names: a GGUF file, a folder which holds one and no config.json, a folder as Hugging Face lays it out, or an `owner/name` in
+    /// the cache.
+    pub fn find(path: &Path) -> Result<Self, ModelError> {
+        match gguf_at(path) {
+            Some(file) => Self::of_gguf(&file),
+            None => Self::of_folder(Source::find(path)?),
+        }
+    }
+
+    fn of_folder(source: Source) -> Result<Self, ModelError> {
+        let fields = Fields::read(&source.file("config.json"))?;
+        let (architecture, config) = family::read(&fields)?;
+        Ok(Self {
+            architecture,
+            config,
+            tokenizer: TextTokenizer::open(&source.file("tokenizer.json"))?,
+            chat: Chat::open(&source)?,
+            ends: end_tokens(&source, &fields)?,
+            weights: Weights::open(&source)?,
+            id: source.id,
+        })
+    }
+
+    fn of_gguf(path: &Path) -> Result<Self, ModelError> {
+        let gguf = Gguf::open(path)?;
+        let (architecture, config) = gguf.config()?;
+        Ok(Self {
+            id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            architecture,
+            config,
+            tokenizer: gguf.tokenizer()?,
+            chat: gguf.chat()?,
+            ends: gguf.ends()?,
+            weights: gguf.weights()?,
+        })
+    }
+}
+
+/// The files of weights of what `path` names, in name order.
+pub(super) fn weight_files(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    match gguf_at(path) {
+        Some(file) => Ok(vec![file]),
+        None => Source::find(path)?.weight_files(),
+    }
+}
+
+fn gguf_at(path: &Path) -> Option<PathBuf> {
+    let is_gguf = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    if path.is_file() {
+        return is_gguf(path).then(|| path.to_owned());
+    }
+    if path.join("config.json").exists() {
+        return None;
+    }
+    let entries = path.read_dir().ok()?;
+    let mut files = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_gguf(path));
+    let first = files.next()?;
+    files.next().is_none().then_some(first)
+}
+
+fn end_tokens(source: &Source, config: &Fields) -> Result<BTreeSet<u32>, ModelError> {
+    let generation = Fields::read_or_empty(&source.file("generation_config.json"))?;
+    let fields = if generation.get("eos_token_id").is_some() { &generation } else { config };
+    let ids = match fields.get("eos_token_id") {
+        None => Vec::new(),
+        Some(Value::Array(ids)) => ids.iter().collect(),
+        Some(id) => vec![id],
+    };
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let ids: Option<_> = ids.into_iter().map(id).collect();
+    ids.ok_or_else(|| fields.wrong("eos_token_id", "is neither a token id nor a list of them"))
+}

@@ -1,0 +1,131 @@
+//! A matrix of weights as it is kept in memory: f32, or in blocks of a few bits for each number.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
+use candle_core::{Device, Module, Tensor};
+
+use super::ModelError;
+use super::kernel::Product;
+
+/// Rows are outputs: [out, in].
+#[derive(Clone, Debug)]
+pub(super) enum Matrix {
+    Dense(Tensor),
+    Quantised(Arc<QTensor>),
+}
+
+impl Matrix {
+    /// From the bytes of a file.
+    pub fn quantised(kind: GgmlDType, bytes: &[u8], shape: &[usize]) -> Result<Self, ModelError> {
+        let storage = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, kind)?;
+        Ok(Self::Quantised(Arc::new(QTensor::new(storage, shape)?)))
+    }
+
+    /// The whole matrix as f32.
+    pub fn dense(&self) -> Result<Tensor, ModelError> {
+        match self {
+            Self::Dense(rows) => Ok(rows.clone()),
+            Self::Quantised(rows) => Ok(rows.dequantize(&Device::Cpu)?),
+        }
+    }
+
+    /// The rows of some tokens, [t, in]: for an embedding.
+    pub fn rows(&self, tokens: &[u32]) -> Result<Tensor, ModelError> {
+        let ids = Tensor::new(tokens, &Device::Cpu)?;
+        match self {
+            Self::Dense(rows) => Ok(rows.index_select(&ids, 0)?),
+            Self::Quantised(rows) => Ok(rows.embedding(&ids)?),
+        }
+    }
+
+    /// The same rows in another order: `order[i]` is the old place of the new row i.
+    pub fn reordered(&self, order: &[u32]) -> Result<Self, ModelError> {
+        match self {
+            Self::Dense(rows) => Ok(Self::Dense(rows.index_select(&Tensor::new(order, &Device::Cpu)?, 0)?)),
+            Self::Quantised(rows) => {
+                let bytes = rows.data()?;
+                let length = bytes.len() / order.len().max(1);
+                let row = |place: &u32| &bytes[*place as usize * length..][..length];
+                let moved: Vec<u8> = order.iter().flat_map(row).copied().collect();
+                Self::quantised(rows.dtype(), &moved, rows.shape().dims())
+            }
+        }
+    }
+
+    /// One matrix of a stack [count, out, in].
+    pub fn one_of(&self, index: usize) -> Result<Self, ModelError> {
+        match self {
+            Self::Dense(stack) => Ok(Self::Dense(stack.get(index)?)),
+            Self::Quantised(stack) => {
+                let (count, out, input) = stack.shape().dims3()?;
+                let bytes = stack.data()?;
+                let length = bytes.len() / count.max(1);
+                Self::quantised(stack.dtype(), &bytes[index * length..][..length], &[out, input])
+            }
+        }
+    }
+}
+
+/// Matrices side by side which read the same x.
+pub(super) struct Factors(Vec<Factor>);
+
+enum Factor {
+    /// [in, out], a transposed view.
+    Dense(Tensor),
+    Quantised(QMatMul),
+}
+
+impl Factors {
+    /// Dense matrices become one: one large product is faster than three small ones.
+    pub fn new(parts: Vec<Matrix>) -> Result<Self, ModelError> {
+        let mut factors = Vec::new();
+        let dense: Option<Vec<&Tensor>> = parts
+            .iter()
+            .map(|part| match part {
+                Matrix::Dense(rows) => Some(rows),
+                Matrix::Quantised(_) => None,
+            })
+            .collect();
+        if let Some(dense) = dense {
+            let rows = if let [one] = dense[..] { one.clone() } else { Tensor::cat(&dense, 0)? };
+            return Ok(Self(vec![Factor::Dense(rows.t()?)]));
+        }
+        for part in parts {
+            factors.push(match part {
+                Matrix::Dense(rows) => Factor::Dense(rows.t()?),
+                Matrix::Quantised(rows) => Factor::Quantised(QMatMul::from_arc(rows)?),
+            });
+        }
+        Ok(Self(factors))
+    }
+
+    /// x W + b, added to a third tensor where there is one.
+    pub fn multiply(&self, x: &Tensor, product: &Product, onto: Option<&Tensor>) -> Result<Tensor, ModelError> {
+        if let ([Factor::Dense(weight)], Some(onto)) = (&self.0[..], onto) {
+            return Ok(x.apply_op3_no_bwd(weight, onto, product)?);
+        }
+        if let [Factor::Dense(weight)] = &self.0[..] {
+            return Ok(x.apply_op2_no_bwd(weight, product)?);
+        }
+        let x = x.contiguous()?;
+        let plain = Product { bias: None };
+        let parts: Vec<Tensor> = self
+            .0
+            .iter()
+            .map(|factor| match factor {
+                Factor::Dense(weight) => x.apply_op2_no_bwd(weight, &plain),
+                Factor::Quantised(rows) => rows.forward(&x),
+            })
+            .collect::<Result<_, _>>()?;
+        let mut y = if let [one] = &parts[..] { one.clone() } else { Tensor::cat(&parts, 1)? };
+        if let Some(bias) = &product.bias {
+            y = y.broadcast_add(&Tensor::new(bias.as_slice(), &Device::Cpu)?)?;
+        }
+        Ok(match onto {
+            Some(onto) => (y + onto)?,
+            None => y,
+        })
+    }
+}
