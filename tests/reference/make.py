@@ -260,7 +260,7 @@ ROPES = {
 }
 
 
-def build(config, seed):
+def build(config, seed, scale=0.25):
     """A model whose every weight is random, biases and norms too, and large enough that each part matters."""
     torch.manual_seed(seed)
     half = str(config.dtype).endswith("bfloat16")
@@ -270,7 +270,7 @@ def build(config, seed):
             if parameter.dim() == 1:
                 parameter.copy_(torch.randn_like(parameter) * 0.3 + (1.0 if name.endswith("weight") else 0.0))
             else:
-                parameter.copy_(torch.randn_like(parameter) * 0.25)
+                parameter.copy_(torch.randn_like(parameter) * scale)
             if half:
                 parameter.copy_(parameter.bfloat16().float())
     return model, half
