@@ -245,7 +245,14 @@ def main():
         if wanted and arch not in wanted:
             continue
         # Smaller than in make.py: with peaked attention eight bits of rounding would grow from block to block.
-        model, _ = build(config, 100 + seed, 0.1)
+        model, _ = build(config, 100 + seed, 0.06 if arch == "gemma3" else 0.1)
+        if arch in ("gemma2", "gemma3", "olmo2"):
+            # Norms after each part make all of them equally loud; a louder embedding keeps rounding from drowning it.
+            model.get_input_embeddings().weight.mul_(2)
+        if arch.startswith("gemma"):
+            # These are stored as differences from 1.
+            for parameter in model.parameters():
+                parameter.sub_(1.0 if parameter.dim() == 1 else 0.0)
         # Numbers which F16 holds exactly, but for norms, which gain a 1.
         for name, parameter in model.named_parameters():
             if parameter.dim() > 1:
