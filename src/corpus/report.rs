@@ -49,7 +49,8 @@ impl fmt::Display for Problem {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, value) in &self.figures {
-            writeln!(f, "{value:>10} {name}")?;
+            let digits = if value.fract() == 0.0 { 0 } else { 3 };
+            writeln!(f, "{value:>10.digits$} {name}")?;
         }
         self.problems.iter().try_for_each(|problem| writeln!(f, "{problem}"))?;
         write!(f, "{:>10} problems", self.problems.len())
