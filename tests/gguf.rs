@@ -8,7 +8,7 @@ mod model_support;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use circumplex::job::Cancel;
-use circumplex::model::{Logits, Message, Model, Tap};
+use circumplex::model::{Logits, Message, Model, Precision, Tap};
 use model_support::{open, read_tensors, reference};
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2};
 
@@ -271,4 +271,32 @@ fn a_folder_with_one_gguf_file_is_a_model() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(reference("gguf").join("gpt2.q8_0.gguf"), folder.path().join("small.gguf")).unwrap();
     assert_eq!(open(folder.path()).unwrap().info().id, "small");
+}
+
+#[test]
+fn rounding_on_load_equals_a_rounded_file() {
+    let folder = reference("gguf");
+    let load = |path: &str, precision| {
+        Model::open_as(&folder.join(path), precision, &Cancel::new(), &mut circumplex::job::silent).unwrap()
+    };
+    let exact = load("llama.f16.gguf", Precision::AsStored);
+    let rounded = load("llama.f16.gguf", Precision::Q8_0);
+    let (exact_info, info) = (exact.info(), rounded.info());
+    assert_eq!((exact_info.precision.as_str(), info.precision.as_str()), ("f32", "q8_0"));
+    assert_eq!(exact_info.memory, 4 * exact_info.parameters);
+    assert!(info.memory * 10 < exact_info.memory * 3, "{} of {}", info.memory, exact_info.memory);
+    assert!(exact_info.rounding.is_none() && info.rounding.is_some_and(|share| (0.002..0.01).contains(&share)));
+
+    let expected = read_tensors(&folder.join("llama.safetensors"));
+    let tokens = expected["tokens"].ids();
+    let (ours, logits) = run(&rounded, &tokens, tokens.len());
+    let (right, _) = run(&exact, &tokens, tokens.len());
+    for (ours, right) in ours.outer_iter().zip(right.outer_iter()) {
+        assert!(least_cosine(ours, right) > 0.999);
+    }
+    assert!(divergence(&logits, &expected["llama.cpp.q8_0"].array2()) < 1e-3);
+
+    // What is stored [in, out] is turned first. Of GPT-2's matrices here only those with 96 inputs are whole blocks of 32.
+    let gpt2 = Model::open_as(&reference("gpt2-tied"), Precision::Q8_0, &Cancel::new(), &mut circumplex::job::silent);
+    assert!(gpt2.unwrap().info().rounding.is_some());
 }

@@ -55,7 +55,8 @@ fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
                     ("Width", info.width.to_string()),
                     ("Heads", format!("{} ({} for keys)", info.heads, info.kv_heads)),
                     ("Context", format!("{} tokens", info.context)),
-                    ("Weights", info.dtype.clone()),
+                    ("Weights", format!("{} in the file, kept as {}", info.dtype, info.precision)),
+                    ("Memory", format!("{:.1} MB", info.memory as f64 / 1e6)),
                     (
                         "Chat template",
                         if info.chat_template { "its own".into() } else { "plain Human / Assistant".into() },

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
-use crate::model::{Model, ModelInfo};
+use crate::model::{Model, ModelInfo, Precision};
 use crate::steering::{self, BlockRange, Push, Steering};
 
 /// Wrong usage which clap cannot see: exit code 2.
@@ -25,9 +25,12 @@ pub struct Stopped;
 /// `--model`
 #[derive(Args, Debug, Clone)]
 pub struct ModelArg {
-    /// Model folder (config.json, tokenizer.json, *.safetensors), or the owner/name of a model in the Hugging Face cache
+    /// Model folder (config.json, tokenizer.json, *.safetensors), GGUF file, or the owner/name of a model in the Hugging Face cache
     #[arg(long, value_name = "M")]
     pub model: Option<PathBuf>,
+    /// How matrices are kept: f32 (quantised ones as in their file), or q8_0, a quarter of the memory and faster
+    #[arg(long, value_name = "P", default_value = "f32")]
+    pub precision: Precision,
 }
 
 /// `--bank`
@@ -75,7 +78,7 @@ pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> any
 /// Opens the model of `--model`, with progress on standard error.
 pub fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
     let path = required(&arg.model, "--model", "model")?;
-    Model::open(path, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
+    Model::open_as(path, arg.precision, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
 }
 
 /// The error of stopped work is its stop.

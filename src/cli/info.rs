@@ -32,6 +32,7 @@ fn print_table(info: &ModelInfo) -> anyhow::Result<()> {
         ("Architecture", info.architecture.clone()),
         ("Parameters", grouped(info.parameters)),
         ("Type in the file", info.dtype.clone()),
+        ("Kept as", kept(info)),
         ("Blocks", info.blocks.to_string()),
         ("Width", info.width.to_string()),
         ("Heads", format!("{}, {} of keys and values", info.heads, info.kv_heads)),
@@ -46,6 +47,15 @@ fn print_table(info: &ModelInfo) -> anyhow::Result<()> {
         writeln!(out, "{:<18}{warning}", "Warning")?;
     }
     Ok(())
+}
+
+/// How the weights are in memory, and what rounding has cost.
+fn kept(info: &ModelInfo) -> String {
+    let memory = format!("{}, {} bytes", info.precision, grouped(info.memory));
+    match info.rounding {
+        Some(share) => format!("{memory}, rounding error {:.2} % of the weights (rms)", 100.0 * share),
+        None => memory,
+    }
 }
 
 /// Digits in groups of three: 3,422,464.

@@ -165,7 +165,7 @@ fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -
     }
     let differ = embedding.dense()?.ne(&head.dense()?)?.flatten_all()?.max(0)?.to_scalar::<u8>()? != 0;
     if !differ {
-        loader.forget(config.vocab * config.width);
+        loader.forget(&head, config.vocab * config.width);
         return one(embedding);
     }
     warnings.push(format!(

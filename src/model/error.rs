@@ -35,6 +35,9 @@ pub enum ModelError {
     /// The chat template cannot be read or rendered.
     #[error("the chat template fails ({problem}): {}\nCorrect `chat_template` there, or use the text without a chat", path.display())]
     Template { path: PathBuf, problem: String },
+    /// More memory than is free.
+    #[error("the model does not fit into memory: {problem}\n{hint}")]
+    Memory { problem: String, hint: String },
     /// A text which cannot be run.
     #[error("{problem}\n{hint}")]
     Text { problem: String, hint: &'static str },

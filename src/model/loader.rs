@@ -3,8 +3,9 @@
 use candle_core::Tensor;
 
 use super::ModelError;
+use super::Precision;
 use super::config::LinearLayout;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Rounding};
 use super::weights::Weights;
 use crate::job::{Cancel, Progress, Sink};
 
@@ -16,6 +17,15 @@ pub(super) struct Loader<'a> {
     progress: Sink<'a>,
     done: u64,
     total: u64,
+    precision: Precision,
+    loaded: Loaded,
+}
+
+/// What the weights have become in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loaded {
+    pub bytes: u64,
+    pub rounding: Rounding,
 }
 
 impl<'a> Loader<'a> {
@@ -24,6 +34,7 @@ impl<'a> Loader<'a> {
         weights: Weights,
         prefixes: &[&'static str],
         known: &str,
+        precision: Precision,
         cancel: &'a Cancel,
         progress: Sink<'a>,
     ) -> Self {
@@ -31,11 +42,17 @@ impl<'a> Loader<'a> {
         let has = |prefix: &&str| weights.has(&format!("{prefix}{known}"));
         let prefix = if weights.has(known) { "" } else { prefixes.iter().copied().find(has).unwrap_or(usual) };
         let total = weights.count() as u64;
-        Self { weights, prefix, cancel, progress, done: 0, total }
+        Self { weights, prefix, cancel, progress, done: 0, total, precision, loaded: Loaded::default() }
     }
 
     /// A tensor of the decoder, whose name may have the prefix.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        let tensor = self.read(name, shape)?;
+        self.loaded.bytes += 4 * tensor.elem_count() as u64;
+        Ok(tensor)
+    }
+
+    fn read(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         self.step()?;
         self.weights.take(&format!("{}{name}", self.prefix), shape)
     }
@@ -58,7 +75,8 @@ impl<'a> Loader<'a> {
         layout: LinearLayout,
     ) -> Result<Matrix, ModelError> {
         if layout == LinearLayout::InOut {
-            return Ok(Matrix::Dense(self.take(name, &[inputs, outputs])?.t()?.contiguous()?));
+            let matrix = Matrix::Dense(self.read(name, &[inputs, outputs])?.t()?.contiguous()?);
+            return self.keep(matrix);
         }
         self.take_stack(name, &[outputs, inputs])
     }
@@ -71,7 +89,18 @@ impl<'a> Loader<'a> {
     /// The same, of a name that never has the prefix.
     pub fn take_stack_exact(&mut self, name: &str, shape: &[usize]) -> Result<Matrix, ModelError> {
         self.step()?;
-        self.weights.take_matrix(name, shape)
+        let matrix = self.weights.take_matrix(name, shape)?;
+        self.keep(matrix)
+    }
+
+    /// As it was asked for.
+    fn keep(&mut self, matrix: Matrix) -> Result<Matrix, ModelError> {
+        let matrix = match self.precision {
+            Precision::AsStored => matrix,
+            Precision::Q8_0 => matrix.rounded(&mut self.loaded.rounding)?,
+        };
+        self.loaded.bytes += matrix.bytes();
+        Ok(matrix)
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -83,13 +112,14 @@ impl<'a> Loader<'a> {
     }
 
     /// Uncounts a tensor which turned out to be a copy of another.
-    pub fn forget(&mut self, copy: usize) {
-        self.weights.forget(copy as u64);
+    pub fn forget(&mut self, copy: &Matrix, count: usize) {
+        self.loaded.bytes -= copy.bytes();
+        self.weights.forget(count as u64);
     }
 
     /// The files, once everything is taken.
-    pub fn finish(self) -> Weights {
+    pub fn finish(self) -> (Weights, Loaded) {
         (self.progress)(Progress { done: self.total, total: self.total, note: "Loading weights".into(), left: None });
-        self.weights
+        (self.weights, self.loaded)
     }
 }

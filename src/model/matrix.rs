@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
-use candle_core::{Device, Module, Tensor};
+use candle_core::{D, Device, Module, Tensor};
 
 use super::ModelError;
 use super::kernel::Product;
@@ -28,6 +28,27 @@ impl Matrix {
         match self {
             Self::Dense(rows) => Ok(rows.clone()),
             Self::Quantised(rows) => Ok(rows.dequantize(&Device::Cpu)?),
+        }
+    }
+
+    /// In blocks of eight bits, where rows are whole blocks; else as it is. `rounding` gathers what is lost.
+    pub fn rounded(self, rounding: &mut Rounding) -> Result<Self, ModelError> {
+        let Self::Dense(exact) = &self else { return Ok(self) };
+        if !exact.dim(D::Minus1)?.is_multiple_of(GgmlDType::Q8_0.block_size()) {
+            return Ok(self);
+        }
+        let rounded = QTensor::quantize(exact, GgmlDType::Q8_0)?;
+        let sum = |x: &Tensor| -> Result<f64, ModelError> { Ok(f64::from(x.sqr()?.sum_all()?.to_scalar::<f32>()?)) };
+        rounding.lost += sum(&(rounded.dequantize(&Device::Cpu)? - exact)?)?;
+        rounding.all += sum(exact)?;
+        Ok(Self::Quantised(Arc::new(rounded)))
+    }
+
+    /// Bytes it takes in memory.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Dense(rows) => 4 * rows.elem_count() as u64,
+            Self::Quantised(rows) => rows.storage_size_in_bytes() as u64,
         }
     }
 
@@ -65,6 +86,20 @@ impl Matrix {
                 Self::quantised(stack.dtype(), &bytes[index * length..][..length], &[out, input])
             }
         }
+    }
+}
+
+/// What weights lose when they are rounded: sums of squares.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rounding {
+    lost: f64,
+    all: f64,
+}
+
+impl Rounding {
+    /// Root mean square of what is lost, as a share of the weights; none where nothing was rounded.
+    pub fn share(&self) -> Option<f64> {
+        (self.all > 0.0).then(|| (self.lost / self.all).sqrt())
     }
 }
 

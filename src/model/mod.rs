@@ -21,6 +21,7 @@ mod kernel;
 mod linear;
 mod loader;
 mod matrix;
+mod memory;
 mod mlp;
 mod rope;
 mod sampling;
@@ -30,9 +31,10 @@ mod weights;
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::str::FromStr;
 
 use ndarray::Array3;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use cache::Cache;
 pub use chat::{Message, Role};
@@ -47,6 +49,7 @@ use chat::Chat;
 use decoder::Decoder;
 use description::Description;
 use loader::Loader;
+use memory::Need;
 use tokenizer::TextTokenizer;
 use weights::Weights;
 
@@ -69,10 +72,49 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Type of the weights in the file: `float32`.
     pub dtype: String,
+    /// How the matrices are kept in memory: `f32`, or as in the file, or `q8_0` by choice.
+    pub precision: String,
+    /// Bytes the weights take in memory.
+    pub memory: u64,
+    /// Root mean square of what the weights lost when they were rounded to Q8_0, as a share of theirs; none where they were not.
+    pub rounding: Option<f64>,
     /// Whether the model brings a chat template.
     pub chat_template: bool,
     /// What is odd about the folder but does not keep it from working.
     pub warnings: Vec<String>,
+}
+
+/// How the matrices of a model are kept in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Widened to f32, or quantised where the file has them so.
+    #[default]
+    AsStored,
+    /// Rounded to blocks of eight bits: a quarter of the memory, and faster.
+    Q8_0,
+}
+
+impl Precision {
+    fn kept(self, weights: &Weights) -> String {
+        match self {
+            Self::Q8_0 => "q8_0".into(),
+            Self::AsStored if weights.sizes().1 > 0 => weights.dtype().to_lowercase(),
+            Self::AsStored => "f32".into(),
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "f32" | "stored" => Ok(Self::AsStored),
+            "q8_0" | "q8" => Ok(Self::Q8_0),
+            _ => Err(format!("{text:?} is neither f32 nor q8_0")),
+        }
+    }
 }
 
 /// A loaded model. It has no state of its own: a run's memory is its [`Cache`].
@@ -93,11 +135,20 @@ impl Model {
     /// # Errors
     /// Whatever is missing, broken or unknown, with the file and the key or tensor; [`ModelError::Cancelled`].
     pub fn open(path: &Path, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
+        Self::open_as(path, Precision::AsStored, cancel, progress)
+    }
+
+    /// The same, with the matrices kept as asked.
+    pub fn open_as(path: &Path, precision: Precision, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
         let Description { id, architecture, config, tokenizer, chat, ends, weights } = Description::find(path)?;
+        if let Some(free) = memory::free() {
+            let (dense, quantised) = weights.sizes();
+            Need::new(&config, precision, dense, quantised).check(free)?;
+        }
         let names = config.names;
-        let mut loader = Loader::new(weights, names.prefixes, names.embedding, cancel, progress);
+        let mut loader = Loader::new(weights, names.prefixes, names.embedding, precision, cancel, progress);
         let (decoder, mut warnings) = Decoder::load(&mut loader, config)?;
-        let weights = loader.finish();
+        let (weights, loaded) = loader.finish();
 
         let config = decoder.config();
         warnings.extend(chat.fault().map(|fault| fault.to_string()));
@@ -114,6 +165,9 @@ impl Model {
             context: config.context,
             parameters: weights.parameters(),
             dtype: weights.dtype(),
+            precision: precision.kept(&weights),
+            memory: loaded.bytes,
+            rounding: loaded.rounding.share(),
             chat_template: chat.has_template(),
             warnings,
         };

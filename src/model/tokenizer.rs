@@ -1,8 +1,10 @@
 //! Text to tokens and back. tokenizer.json alone decides, as in transformers: its post-processor adds the special tokens.
 
 use std::collections::BTreeSet;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use super::ModelError;
@@ -20,17 +22,18 @@ pub(super) struct TextTokenizer {
 impl TextTokenizer {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let bytes = source::read(path, "the tokenizer", "Put the model's tokenizer.json there")?;
-        Self::from_bytes(&bytes, path)
+        let json = serde_json::from_slice(&bytes)
+            .map_err(|error| ModelError::Tokenizer { path: path.to_owned(), problem: error.to_string() })?;
+        Self::from_json(json, path)
     }
 
     /// From what would be in a tokenizer.json; `path` is the file which errors name.
-    pub fn from_json(json: &serde_json::Value, path: &Path) -> Result<Self, ModelError> {
-        Self::from_bytes(json.to_string().as_bytes(), path)
-    }
-
-    fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
+    pub fn from_json(json: Value, path: &Path) -> Result<Self, ModelError> {
         let broken = |problem: String| ModelError::Tokenizer { path: path.to_owned(), problem };
-        let mut tokenizer = Tokenizer::from_bytes(bytes).map_err(|error| broken(error.to_string()))?;
+        // The library panics on some parts which are not what it expects.
+        let made = catch_unwind(|| serde_json::from_value::<Tokenizer>(json));
+        let made = made.map_err(|_| broken("a part of it is not of the kind it should be".into()))?;
+        let mut tokenizer = made.map_err(|error| broken(error.to_string()))?;
         // What a training script left in the file must not cut or pad a text here.
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(|error| broken(error.to_string()))?;

@@ -135,6 +135,18 @@ impl Weights {
         self.tensors.len()
     }
 
+    /// Weights which are f32 once taken, and bytes of those which stay quantised.
+    pub fn sizes(&self) -> (u64, u64) {
+        let mut sizes = (0, 0);
+        for stored in self.tensors.values() {
+            match stored.kind {
+                Kind::Quantised(_) => sizes.1 += stored.range.len() as u64,
+                Kind::Plain(_) | Kind::Unread(_) => sizes.0 += stored.shape.iter().product::<usize>() as u64,
+            }
+        }
+        sizes
+    }
+
     /// Number of weights taken so far.
     pub fn parameters(&self) -> u64 {
         self.parameters

@@ -167,6 +167,9 @@ pub fn model_info() -> ModelInfo {
         context: 512,
         parameters: 3_400_000,
         dtype: "float32".into(),
+        precision: "f32".into(),
+        memory: 13_689_856,
+        rounding: None,
         chat_template: true,
         warnings: Vec::new(),
     }

@@ -63,13 +63,14 @@ fn local(config: &Fields, blocks: usize) -> Result<Vec<bool>, ModelError> {
         (times * pattern.len() <= blocks).then(|| pattern.repeat(times))
     };
     let (key, kinds): (_, Option<Vec<bool>>) = match (config.get("attention_layers"), config.get("attention_types")) {
-        (Some(Value::Array(list)), _) => ("attention_layers", list.iter().map(kind).collect()),
-        (_, Some(Value::Array(list))) => {
-            let parts: Option<Vec<_>> = list.iter().map(repeated).collect();
+        (Some(layers), _) => {
+            ("attention_layers", layers.as_array().and_then(|layers| layers.iter().map(kind).collect()))
+        }
+        (None, Some(types)) => {
+            let parts = types.as_array().and_then(|types| types.iter().map(repeated).collect::<Option<Vec<_>>>());
             ("attention_types", parts.map(|parts| parts.concat()))
         }
         (None, None) => return Ok((0..blocks).map(|block| block % 2 == 1).collect()),
-        (layers, _) => (if layers.is_some() { "attention_layers" } else { "attention_types" }, None),
     };
     kinds
         .filter(|kinds| kinds.len() == blocks)

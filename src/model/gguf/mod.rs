@@ -45,7 +45,7 @@ impl Gguf {
     }
 
     pub fn tokenizer(&self) -> Result<TextTokenizer, ModelError> {
-        TextTokenizer::from_json(&tokenizer::json(self)?, &self.path)
+        TextTokenizer::from_json(tokenizer::json(self)?, &self.path)
     }
 
     pub fn chat(&self) -> Result<Chat, ModelError> {
