@@ -94,7 +94,7 @@ fn no_such_folder() {
 #[test]
 fn a_name_which_is_not_in_the_cache() {
     let message = open(Path::new("nobody-9f3a/no-model")).err().unwrap().to_string();
-    assert_says(&message, &["nobody-9f3a/no-model", "hf download nobody-9f3a/no-model"]);
+    assert_says(&message, &["nobody-9f3a/no-model", "circumplex fetch nobody-9f3a/no-model"]);
 }
 
 #[test]

@@ -9,9 +9,10 @@ use circumplex::app::{Command, ListOrder, Settings};
 use circumplex::bank::Bank;
 use circumplex::corpus::Source;
 use circumplex::engine::{Event, Request, Work};
+use circumplex::job::Progress;
 use circumplex::steering::{Scope, Steering, Term};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use window_support::{FixedPicker, Stage, bank, prompt_tokens, stage, stage_with, tokens};
+use window_support::{FixedPicker, Stage, bank, prompt_tokens, stage, stage_with, stage_with_cache, tokens};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 
@@ -406,4 +407,90 @@ fn a_stop_shows_until_the_work_has_ended() {
     stage.settle();
     assert!(stage.harness.query_by_label("Stop").is_none());
     assert!(stage.harness.query_all_by_label("Stopping…").count() > 0);
+}
+
+/// The dialog of a fresh window, opened by its button.
+fn hub_dialog(cache: &std::path::Path, names: &[&str]) -> Stage {
+    let mut stage = stage_with_cache(Settings::default(), SIZE, cache, names);
+    stage.settle();
+    stage.harness.get_by_label("Open from Hugging Face…").click();
+    stage.settle();
+    stage
+}
+
+fn is_disabled(stage: &Stage, label: &str) -> bool {
+    stage.harness.get_by_label(label).accesskit_node().is_disabled()
+}
+
+#[test]
+fn a_listed_model_is_downloaded_and_opened() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut stage = hub_dialog(cache.path(), &[]);
+    assert!(is_disabled(&stage, "Download and open"), "nothing is named yet");
+    stage.harness.get_by_label("Qwen/Qwen3-0.6B").click();
+    stage.settle();
+    assert!(stage.requests().is_empty(), "choosing alone asks for nothing");
+    stage.harness.get_by_label("Download and open").click();
+    stage.settle();
+    let requests = stage.requests();
+    let [Request::FetchModel(fetch)] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((fetch.name.as_str(), fetch.hub.endpoint.as_str()), ("Qwen/Qwen3-0.6B", "https://huggingface.co"));
+    assert!(stage.harness.query_by_label("Download and open").is_none(), "the dialog stays open");
+}
+
+#[test]
+fn a_typed_name_is_downloaded_by_enter() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut stage = hub_dialog(cache.path(), &[]);
+    // The field has the keyboard from the start.
+    stage.harness.event(egui::Event::Text("allenai/OLMo-2-0425-1B".into()));
+    stage.settle();
+    stage.harness.key_press(egui::Key::Enter);
+    stage.settle();
+    let requests = stage.requests();
+    assert!(matches!(requests.as_slice(), [Request::FetchModel(fetch)] if fetch.name == "allenai/OLMo-2-0425-1B"));
+}
+
+#[test]
+fn a_model_in_the_cache_is_opened_without_the_network() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut stage = hub_dialog(cache.path(), &["openai-community/gpt2"]);
+    let note = stage.harness.get_by_label("openai-community/gpt2").accesskit_node().value().unwrap();
+    assert!(note.ends_with("in the cache"), "{note}");
+    stage.harness.get_by_label("openai-community/gpt2").click();
+    stage.settle();
+    stage.harness.get_by_label("Open").click();
+    stage.settle();
+    let requests = stage.requests();
+    assert!(matches!(requests.as_slice(), [Request::OpenModel(path)] if path.as_os_str() == "openai-community/gpt2"));
+}
+
+#[test]
+fn half_a_name_is_not_downloaded() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut stage = hub_dialog(cache.path(), &[]);
+    stage.harness.event(egui::Event::Text("Qwen".into()));
+    stage.settle();
+    assert!(is_disabled(&stage, "Download and open"));
+    stage.harness.key_press(egui::Key::Enter);
+    stage.settle();
+    assert!(stage.requests().is_empty());
+}
+
+#[test]
+fn a_download_shows_how_far_it_is_and_can_be_stopped() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut stage = hub_dialog(cache.path(), &[]);
+    stage.apply(Command::FetchModel("Qwen/Qwen3-0.6B".into()));
+    stage.tell(Event::Began(Work::FetchingModel));
+    let note = "Downloading Qwen/Qwen3-0.6B (1.5 GB)";
+    stage.tell(Event::Progress(Work::FetchingModel, Progress { done: 1, total: 4, note: note.into(), left: None }));
+    stage.harness.key_press(egui::Key::Escape);
+    stage.settle();
+    assert!(stage.harness.query_all_by_label(note).count() > 0);
+    assert!(stage.harness.query_by_label("25 %").is_some());
+    stage.harness.get_by_label("Stop the work under way").click();
+    stage.settle();
+    let (_, cancel) = stage.script.requests.try_iter().last().unwrap();
+    assert!(cancel.is_cancelled());
 }

@@ -1,5 +1,7 @@
 //! Pictures of the Explore view in each of its states, in both themes, drawn by the software raster with a scripted engine.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod window_support;
 
 use std::time::Duration;
@@ -11,7 +13,7 @@ use circumplex::job::Progress;
 use circumplex::steering::{Steering, Term};
 use egui_kittest::SnapshotResults;
 use egui_kittest::kittest::Queryable as _;
-use window_support::{Stage, stage};
+use window_support::{Stage, stage, stage_with_cache};
 
 const SIZE: [f32; 2] = [1080.0, 700.0];
 
@@ -107,6 +109,25 @@ fn error() {
             message: "the bank has vectors of width 64, the model has width 24: other.safetensors\nBuild a bank for this model, or open the model it was built for".into(),
         });
     });
+}
+
+#[test]
+fn hub_dialog() {
+    let mut results = SnapshotResults::new();
+    for (suffix, theme) in [("dark", Appearance::Dark), ("light", Appearance::Light)] {
+        let cache = tempfile::tempdir().unwrap();
+        let settings = Settings { theme, ..Settings::default() };
+        let mut stage = stage_with_cache(settings, SIZE, cache.path(), &["HuggingFaceTB/SmolLM2-135M-Instruct"]);
+        stage.settle();
+        stage.apply(Command::OpenFromHub);
+        stage.settle();
+        stage.harness.get_by_label("Qwen/Qwen3-0.6B").click();
+        stage.settle();
+        stage.harness.remove_cursor();
+        stage.settle();
+        stage.harness.snapshot(format!("explore_hub_dialog_{suffix}"));
+        results.extend_harness(&mut stage.harness);
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::steering::Steering;
 pub enum Command {
     // Of the menu.
     OpenModel,
+    OpenFromHub,
     OpenBank,
     BuildBank,
     Run,
@@ -32,6 +33,8 @@ pub enum Command {
     // Of the panels.
     OpenModelAt(PathBuf),
     OpenBankAt(PathBuf),
+    /// Download this `owner/name` and open it.
+    FetchModel(String),
     /// Show the file dialog for this.
     Browse(Pick),
     Build(BuildDraft),
@@ -76,6 +79,12 @@ pub const MENU: &[&[Entry]] = &[
             "Open model…",
             "Choose a model folder: config.json, tokenizer.json and *.safetensors",
             Key::O,
+        ),
+        key(
+            Command::OpenFromHub,
+            "Open from Hugging Face…",
+            "Download a model from Hugging Face, or open one which was downloaded before",
+            Key::D,
         ),
         key(Command::OpenBank, "Open bank…", "Choose a bank of emotion vectors, or a foreign file to import", Key::B),
         entry(Command::BuildBank, "Build bank…", "Make a bank for the open model from stories and neutral texts"),

@@ -50,10 +50,17 @@ pub fn count(value: u64) -> String {
     let value = value as f64;
     match value {
         v if v >= 1e9 => format!("{:.1} G", v / 1e9),
+        v if v >= 1e8 => format!("{:.0} M", v / 1e6),
         v if v >= 1e6 => format!("{:.1} M", v / 1e6),
         v if v >= 1e4 => format!("{:.0} k", v / 1e3),
         v => format!("{v:.0}"),
     }
+}
+
+/// Bytes of a file or in memory: `1.5 GB`.
+pub fn bytes(value: u64) -> String {
+    let value = value as f64;
+    if value >= 999.5e6 { format!("{:.1} GB", value / 1e9) } else { format!("{:.0} MB", value / 1e6) }
 }
 
 /// Time left: `0:14`, `1:02:03`.

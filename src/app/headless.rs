@@ -8,6 +8,7 @@ use egui::{RawInput, Rect, vec2};
 use super::{App, Appearance, Command, Pick, Picker, Settings, at_once, background, install_theme};
 use crate::engine::{self, Work};
 use crate::figure::raster::{Image, Raster};
+use crate::model::Hub;
 
 /// What a screenshot shows.
 #[derive(Clone, Debug)]
@@ -28,7 +29,7 @@ pub struct Scene {
 pub fn screenshot(scene: &Scene) -> anyhow::Result<Vec<u8>> {
     let engine = engine::start(|| {}).context("no thread for the model")?;
     let settings = Settings { theme: scene.theme, ..Settings::default() };
-    let mut stage = Stage::new(App::new(engine, settings, Box::new(NoPicker), at_once), scene.size);
+    let mut stage = Stage::new(App::new(engine, settings, Box::new(NoPicker), at_once, Hub::from_env()), scene.size);
     if let Some(model) = &scene.model {
         stage.command(Command::OpenModelAt(model.clone()));
         stage.wait(Work::OpeningModel)?;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::build_dialog::{BuildDraft, report_text};
+use super::hub_dialog::HubDraft;
 use super::picker::Pick;
 use super::run::Run;
 use super::state::{Appearance, Job, Notice, OpenBank, OpenModel, Session, remember};
 use super::{App, Command, Focus};
-use crate::engine::{Event, Request, RunRequest, RunTokens, Work};
+use crate::engine::{Event, FetchRequest, Request, RunRequest, RunTokens, Work};
 use crate::steering::{RANDOM, Term};
 
 /// Pinned when a first bank is opened, so that there is something to see.
@@ -161,6 +162,11 @@ impl App {
                 session.notice = None;
                 self.engine.send(Request::OpenBank(path));
             }
+            Command::OpenFromHub => self.drafts.hub = Some(HubDraft::new(&self.hub)),
+            Command::FetchModel(name) => {
+                session.notice = None;
+                self.engine.send(Request::FetchModel(FetchRequest { hub: self.hub.clone(), name }));
+            }
             Command::BuildBank => self.drafts.build = Some(BuildDraft::default()),
             Command::Build(draft) => {
                 session.notice = None;
@@ -245,7 +251,7 @@ impl App {
 pub(super) fn can(session: &Session, has_prompt: bool, command: &Command) -> bool {
     let idle = session.job.is_none();
     match command {
-        Command::OpenModel | Command::OpenBank => !session.is_working(Work::Building),
+        Command::OpenModel | Command::OpenFromHub | Command::OpenBank => !session.is_working(Work::Building),
         Command::BuildBank => idle && session.model.is_some(),
         Command::Run => idle && session.model.is_some() && has_prompt,
         Command::Stop => session.job.as_ref().is_some_and(|job| !job.stopping),

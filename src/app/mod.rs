@@ -9,6 +9,7 @@ mod conversation;
 mod emotions;
 mod format;
 mod headless;
+mod hub_dialog;
 mod layout;
 mod logic;
 mod map;
@@ -36,6 +37,7 @@ pub use state::{Appearance, ListOrder, Notice, Pin, Scale, Session, Settings, Sp
 pub use theme::{background, install as install_theme};
 
 use crate::engine::Handle;
+use crate::model::Hub;
 
 /// Where the settings lie in eframe's storage.
 const SETTINGS: &str = "settings";
@@ -48,6 +50,7 @@ pub(crate) struct Drafts {
     model_path: String,
     bank_path: String,
     build: Option<build_dialog::BuildDraft>,
+    hub: Option<hub_dialog::HubDraft>,
     map_menu: Option<map::MapMenu>,
     focus: Option<Focus>,
 }
@@ -101,11 +104,12 @@ pub struct App {
     drafts: Drafts,
     engine: Handle,
     picker: Box<dyn Picker>,
+    hub: Hub,
 }
 
 impl App {
-    /// A window for this engine. The context it is drawn in needs [`install_theme`].
-    pub fn new(engine: Handle, settings: Settings, picker: Box<dyn Picker>, spawn: Spawn) -> Self {
+    /// A window for this engine, whose models from Hugging Face come from `hub`. The context it is drawn in needs [`install_theme`].
+    pub fn new(engine: Handle, settings: Settings, picker: Box<dyn Picker>, spawn: Spawn, hub: Hub) -> Self {
         Self {
             settings,
             session: Session::default(),
@@ -115,6 +119,7 @@ impl App {
             drafts: Drafts::default(),
             engine,
             picker,
+            hub,
         }
     }
 
@@ -172,7 +177,8 @@ pub fn run_window() -> anyhow::Result<()> {
             let engine = crate::engine::start(wake)?;
             let stored = cc.storage.and_then(|storage| storage.get_string(SETTINGS));
             let settings = Settings::from_json(stored.as_deref());
-            Ok(Box::new(App::new(engine, settings, Box::new(SystemPicker::default()), on_a_thread)))
+            let picker = Box::new(SystemPicker::default());
+            Ok(Box::new(App::new(engine, settings, picker, on_a_thread, Hub::from_env())))
         };
     eframe::run_native("Circumplex", options, Box::new(create)).map_err(|error| {
         anyhow::anyhow!("the window could not be opened: {error}\nEverything it does also runs from the terminal: see circumplex --help")

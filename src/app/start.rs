@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Align2, Ui, vec2};
 
+use super::commands::entry_of;
 use super::picker::Pick;
 use super::state::file_name;
 use super::theme::{self, PAD};
@@ -28,7 +29,7 @@ pub fn no_model_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Co
             ui.add_space(2.0);
             ui.label(egui::RichText::new("Everything runs on this machine. Nothing is sent anywhere.").color(palette.weak));
             ui.add_space(PAD + 6.0);
-            if view.session.is_working(Work::OpeningModel) {
+            if view.session.is_working(Work::OpeningModel) || view.session.is_working(Work::FetchingModel) {
                 opening_ui(ui, view, out);
                 return;
             }
@@ -36,7 +37,10 @@ pub fn no_model_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Co
             caption_ui(ui, "A folder with config.json, tokenizer.json and *.safetensors, of the Llama or GPT-2 family. Drop it anywhere on the window, choose it, or type its path.");
             ui.add_space(4.0);
             let action = path_ui(ui, "Model folder", "Path of a model folder", path);
-            open_row_ui(ui, "Open model", path, action, Pick::Model, Command::OpenModelAt, out);
+            ui.horizontal(|ui| {
+                open_row_ui(ui, "Open model", path, action, Pick::Model, Command::OpenModelAt, out);
+                hub_button_ui(ui, out);
+            });
             recent_ui(ui, &view.settings.recent_models, Command::OpenModelAt, out);
             ui.add_space(PAD);
             step_ui(ui, "2", "Open, import or build a bank of emotion vectors");
@@ -46,6 +50,13 @@ pub fn no_model_ui(ui: &mut Ui, view: &View, path: &mut String, out: &mut Vec<Co
             caption_ui(ui, "Every token is coloured by how active the pinned vectors are; a slider adds a vector to the running reply.");
         });
     });
+}
+
+fn hub_button_ui(ui: &mut Ui, out: &mut Vec<Command>) {
+    let Some(entry) = entry_of(&Command::OpenFromHub) else { return };
+    if ui.add_sized(vec2(190.0, 28.0), egui::Button::new(entry.label)).on_hover_text(entry.tooltip).clicked() {
+        out.push(Command::OpenFromHub);
+    }
 }
 
 fn step_ui(ui: &mut Ui, number: &str, text: &str) {

@@ -54,6 +54,7 @@ fn job_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     }
     let what = match job.work {
         Work::OpeningModel => "Opening the model",
+        Work::FetchingModel => "Downloading the model",
         Work::OpeningBank => "Opening the bank",
         Work::Building => "Building the bank",
         Work::Running => "Running",

@@ -70,6 +70,7 @@ fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
             ui.separator();
         }
         entry_ui(ui, Command::OpenModel, out);
+        entry_ui(ui, Command::OpenFromHub, out);
         recent_ui(ui, &view.settings.recent_models, model.map(|model| model.path.as_path()), Command::OpenModelAt, out);
     });
     response.response.on_hover_text("The open model");

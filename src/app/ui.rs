@@ -5,8 +5,8 @@ use egui::{Frame, Margin, Panel, Ui};
 use super::state::Appearance;
 use super::theme::{self, GUTTER, PAD};
 use super::{
-    App, Command, View, banner, build_dialog, commands, conversation, emotions, logic, map, prompt, readings, start,
-    status_bar, steering, timeline, top_bar, widgets,
+    App, Command, View, banner, build_dialog, commands, conversation, emotions, hub_dialog, logic, map, prompt,
+    readings, start, status_bar, steering, timeline, top_bar, widgets,
 };
 
 impl App {
@@ -32,6 +32,7 @@ impl App {
         out.extend(Self::dropped(&ctx));
         self.panels_ui(ui, &mut out);
         build_dialog::build_dialog_ui(&ctx, &mut self.drafts.build, &mut out);
+        hub_dialog::hub_dialog_ui(&ctx, &self.hub, &mut self.drafts.hub, &mut out);
         if ctx.input(|input| !input.raw.hovered_files.is_empty()) {
             start::drop_hint_ui(&ctx);
         }

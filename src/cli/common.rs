@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
-use crate::model::{Model, ModelInfo, Precision};
+use crate::model::{Hub, Model, ModelInfo, Precision, hub_name};
 use crate::steering::{self, BlockRange, Push, Steering};
 
 /// Wrong usage which clap cannot see: exit code 2.
@@ -25,12 +25,16 @@ pub struct Stopped;
 /// `--model`
 #[derive(Args, Debug, Clone)]
 pub struct ModelArg {
-    /// Model folder (config.json, tokenizer.json, *.safetensors), GGUF file, or the owner/name of a model in the Hugging Face cache
+    /// Model folder (config.json, tokenizer.json, *.safetensors), GGUF file, or the owner/name of a model on Hugging Face, which is
+    /// downloaded once into its usual cache
     #[arg(long, value_name = "M")]
     pub model: Option<PathBuf>,
     /// How matrices are kept: f32 (quantised ones as in their file), or q8_0, a quarter of the memory and faster
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: Precision,
+    /// Never use the network: an owner/name must be in the cache
+    #[arg(long)]
+    pub offline: bool,
 }
 
 /// `--bank`
@@ -78,7 +82,23 @@ pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> any
 /// Opens the model of `--model`, with progress on standard error.
 pub fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
     let path = required(&arg.model, "--model", "model")?;
+    fetch_missing(arg, cancel)?;
     Model::open_as(path, arg.precision, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
+}
+
+/// Downloads the model of `--model` if it is the name of one which the cache does not have.
+pub fn fetch_missing(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<()> {
+    let mut hub = Hub::from_env();
+    hub.offline |= arg.offline;
+    match arg.model.as_deref().and_then(hub_name) {
+        Some(name) if !hub.has(name) => fetch(&hub, name, cancel).map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Downloads a model, with progress on standard error.
+pub fn fetch(hub: &Hub, name: &str, cancel: &Cancel) -> anyhow::Result<PathBuf> {
+    hub.fetch(name, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
 }
 
 /// The error of stopped work is its stop.

@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod common;
 mod dump;
+mod fetch;
 mod generate;
 mod info;
 mod map;
@@ -30,6 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Info(info::InfoArgs),
+    Fetch(fetch::FetchArgs),
     Dump(dump::DumpArgs),
     Build(build::BuildArgs),
     Check(check::CheckArgs),
@@ -54,6 +56,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         None => crate::app::run_window(),
         Some(Command::Info(args)) => info::run(&args),
+        Some(Command::Fetch(args)) => fetch::run(&args),
         Some(Command::Dump(args)) => dump::run(&args),
         Some(Command::Build(args)) => build::run(&args),
         Some(Command::Check(args)) => check::run(&args),

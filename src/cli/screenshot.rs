@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use super::common::{BankArg, ModelArg};
+use super::common::{BankArg, ModelArg, cancel_on_ctrl_c, fetch_missing};
 
 /// Draw the window into a PNG file, without a display
 #[derive(Args, Debug)]
@@ -60,6 +60,7 @@ pub fn run(args: &ScreenshotArgs) -> anyhow::Result<()> {
         Theme::Dark => crate::app::Appearance::Dark,
         Theme::Light => crate::app::Appearance::Light,
     };
+    fetch_missing(&args.model, &cancel_on_ctrl_c())?;
     let scene = crate::app::Scene {
         model: args.model.model.clone(),
         bank: args.bank.bank.clone(),

@@ -17,7 +17,7 @@ use ndarray::Array3;
 use crate::bank::{Bank, Report};
 use crate::corpus::Source;
 use crate::job::Progress;
-use crate::model::ModelInfo;
+use crate::model::{Hub, ModelInfo};
 
 /// Number of a run or a job. Events of an older run than the one shown are dropped.
 pub type RunId = u64;
@@ -27,6 +27,8 @@ pub type RunId = u64;
 pub enum Request {
     /// Load a model folder; the one open stays until the new one is ready.
     OpenModel(PathBuf),
+    /// Download a model from the hub, then load it.
+    FetchModel(FetchRequest),
     /// Load a bank file, or import a foreign one.
     OpenBank(PathBuf),
     /// Build a bank for the open model.
@@ -35,6 +37,14 @@ pub enum Request {
     Run(RunRequest),
     /// End the thread.
     Quit,
+}
+
+/// A model on a hub.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    pub hub: Hub,
+    /// `owner/name`
+    pub name: String,
 }
 
 /// Texts in, bank file out.
@@ -83,6 +93,7 @@ pub struct TokenText {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     OpeningModel,
+    FetchingModel,
     OpeningBank,
     Building,
     Running,

@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use super::generate::{Plan, Steered, Step, generate};
-use super::{BuildRequest, Event, Order, Request, RunRequest, RunSummary, RunTokens, SteeringSlot, TokenText, Work};
+use super::{
+    BuildRequest, Event, FetchRequest, Order, Request, RunRequest, RunSummary, RunTokens, SteeringSlot, TokenText, Work,
+};
 use crate::bank::{self, Bank, Recipe};
 use crate::job::Cancel;
 use crate::model::{Message, Model};
@@ -65,6 +67,7 @@ pub fn serve(orders: &Receiver<Order>, out: &Outlet, steering: &SteeringSlot) {
         let work = match request {
             Request::Quit => return,
             Request::OpenModel(_) => Work::OpeningModel,
+            Request::FetchModel(_) => Work::FetchingModel,
             Request::OpenBank(_) => Work::OpeningBank,
             Request::Build(_) => Work::Building,
             Request::Run(_) => Work::Running,
@@ -84,7 +87,8 @@ pub fn serve(orders: &Receiver<Order>, out: &Outlet, steering: &SteeringSlot) {
 impl Engine<'_> {
     fn serve(&mut self, request: Request, work: Work, cancel: &Cancel) -> Result<(), End> {
         let result = match request {
-            Request::OpenModel(path) => self.open_model(path, cancel),
+            Request::OpenModel(path) => self.open_model(path.clone(), path, work, cancel),
+            Request::FetchModel(request) => self.fetch_model(request, cancel),
             Request::OpenBank(path) => self.open_bank(path),
             Request::Build(request) => self.build(&request, cancel),
             Request::Run(request) => self.run(&request, cancel),
@@ -97,19 +101,25 @@ impl Engine<'_> {
         }
     }
 
-    fn open_model(&mut self, path: PathBuf, cancel: &Cancel) -> Result<(), End> {
-        let model =
-            Model::open(&path, cancel, &mut |progress| self.out.tell(Event::Progress(Work::OpeningModel, progress)))?;
-        self.out.tell(Event::ModelOpened { info: Arc::new(model.info().clone()), path: path.clone() });
+    /// Opens a folder, which the window calls `name`.
+    fn open_model(&mut self, folder: PathBuf, name: PathBuf, work: Work, cancel: &Cancel) -> Result<(), End> {
+        let model = Model::open(&folder, cancel, &mut |progress| self.out.tell(Event::Progress(work, progress)))?;
+        self.out.tell(Event::ModelOpened { info: Arc::new(model.info().clone()), path: name });
         if let Some(bank) = self.bank.take() {
             match bank.check_fits(model.info().width, model.info().blocks) {
                 Ok(()) => self.bank = Some(bank),
                 Err(error) => self.out.tell(Event::BankClosed { message: error.to_string() }),
             }
         }
-        self.open = Some(Open { model, path });
+        self.open = Some(Open { model, path: folder });
         self.check_origin();
         Ok(())
+    }
+
+    fn fetch_model(&mut self, FetchRequest { hub, name }: FetchRequest, cancel: &Cancel) -> Result<(), End> {
+        let mut progress = |progress| self.out.tell(Event::Progress(Work::FetchingModel, progress));
+        let folder = hub.fetch(&name, cancel, &mut progress)?;
+        self.open_model(folder, name.into(), Work::FetchingModel, cancel)
     }
 
     fn open_bank(&mut self, path: PathBuf) -> Result<(), End> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::HubError;
+
 /// Why a model cannot be opened or run.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
@@ -41,6 +43,9 @@ pub enum ModelError {
     /// A text which cannot be run.
     #[error("{problem}\n{hint}")]
     Text { problem: String, hint: &'static str },
+    /// Something between this machine and the hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
     /// The caller asked to stop.
     #[error("stopped")]
     Cancelled,

@@ -40,6 +40,7 @@ pub use cache::Cache;
 pub use chat::{Message, Role};
 pub use decoder::{Logits, Pass, Tap};
 pub use error::ModelError;
+pub use hub::{Hub, HubError, hub_name};
 pub use sampling::{Sampler, logprob};
 pub use tokenizer::TextStream;
 
@@ -130,7 +131,8 @@ pub struct Model {
 
 impl Model {
     /// Opens a GGUF file, a folder with config.json, tokenizer.json and *.safetensors, or, when there is no such folder, the model of that
-    /// `owner/name` in the local Hugging Face cache. Never uses the network. Weights are widened to f32, and quantised ones stay so.
+    /// `owner/name` in the local Hugging Face cache. Never uses the network (see [`Hub::fetch`]). Weights are widened to f32, and
+    /// quantised ones stay so.
     ///
     /// # Errors
     /// Whatever is missing, broken or unknown, with the file and the key or tensor; [`ModelError::Cancelled`].

@@ -20,8 +20,9 @@ impl Source {
     pub fn find(path: &Path) -> Result<Self, ModelError> {
         if path.is_dir() {
             let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-            let id = full.file_name().map_or_else(|| full.display().to_string(), |name| name.to_string_lossy().into());
-            return Ok(Self { id, folder: path.to_owned() });
+            let last =
+                || full.file_name().map_or_else(|| full.display().to_string(), |name| name.to_string_lossy().into());
+            return Ok(Self { id: hub::name_of_snapshot(&full).unwrap_or_else(last), folder: path.to_owned() });
         }
         if path.exists() {
             let hint = "Name the folder with config.json, tokenizer.json and *.safetensors, not a file in it".into();
@@ -59,30 +60,35 @@ impl Source {
     }
 
     fn indexed_files(&self, index: &Path) -> Result<Vec<PathBuf>, ModelError> {
-        let fields = Fields::read(index)?;
-        let Some(Value::Object(map)) = fields.get("weight_map") else {
-            return Err(fields.wrong("weight_map", "is not a table of tensor names and files"));
-        };
-        let mut names = Vec::new();
-        for (tensor, file) in map {
-            let plain = file.as_str().filter(|name| Path::new(name).file_name().is_some_and(|last| last == *name));
-            let Some(name) = plain else {
-                return Err(fields.wrong(&format!("weight_map.{tensor}"), "is not the name of a file in the folder"));
-            };
-            names.push(name);
-        }
-        names.sort_unstable();
-        names.dedup();
-        let files: Vec<_> = names.into_iter().map(|name| self.file(name)).collect();
+        let names = weight_names(&Fields::read(index)?)?;
+        let files: Vec<_> = names.iter().map(|name| self.file(name)).collect();
         if let Some(missing) = files.iter().find(|file| !file.exists()) {
             let hint = "model.safetensors.index.json names it; fetch it";
             return Err(ModelError::MissingFile { what: "a file of weights", path: missing.clone(), hint });
         }
-        if files.is_empty() {
-            return Err(fields.wrong("weight_map", "names no file"));
-        }
         Ok(files)
     }
+}
+
+/// The files which an index of weights names, in name order.
+pub(super) fn weight_names(index: &Fields) -> Result<Vec<String>, ModelError> {
+    let Some(Value::Object(map)) = index.get("weight_map") else {
+        return Err(index.wrong("weight_map", "is not a table of tensor names and files"));
+    };
+    let mut names = Vec::new();
+    for (tensor, file) in map {
+        let plain = file.as_str().filter(|name| Path::new(name).file_name().is_some_and(|last| last == *name));
+        let Some(name) = plain else {
+            return Err(index.wrong(&format!("weight_map.{tensor}"), "is not the name of a file in the folder"));
+        };
+        names.push(name.to_owned());
+    }
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Err(index.wrong("weight_map", "names no file"));
+    }
+    Ok(names)
 }
 
 /// Reads a whole file.

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use circumplex::app::{self, App, Pick, Picker, Settings};
@@ -10,7 +10,7 @@ use circumplex::bank::{Bank, Baseline};
 use circumplex::emotion::{self, human_rating};
 use circumplex::engine::{Event, Request, RunSummary, RunTokens, Script, TokenText, Work, scripted};
 use circumplex::figure::raster::Raster;
-use circumplex::model::ModelInfo;
+use circumplex::model::{Hub, ModelInfo};
 use egui_kittest::{Harness, TestRenderer};
 use ndarray::{Array1, Array2, Array3};
 
@@ -68,8 +68,29 @@ pub fn stage(settings: Settings, size: [f32; 2]) -> Stage {
 }
 
 pub fn stage_with(settings: Settings, size: [f32; 2], picker: FixedPicker) -> Stage {
+    stage_of(settings, size, picker, Hub::new("https://huggingface.co", "no/such/cache"))
+}
+
+/// A stage whose cache has these models.
+pub fn stage_with_cache(settings: Settings, size: [f32; 2], cache: &Path, names: &[&str]) -> Stage {
+    for name in names {
+        let repo = cache.join(format!("models--{}", name.replace('/', "--")));
+        for (path, text) in [
+            ("refs/main", "abc"),
+            ("snapshots/abc/config.json", "{}"),
+            ("snapshots/abc/tokenizer.json", "{}"),
+            ("snapshots/abc/model.safetensors", ""),
+        ] {
+            std::fs::create_dir_all(repo.join(path).parent().unwrap()).unwrap();
+            std::fs::write(repo.join(path), text).unwrap();
+        }
+    }
+    stage_of(settings, size, FixedPicker::new(None), Hub::new("https://huggingface.co", cache))
+}
+
+fn stage_of(settings: Settings, size: [f32; 2], picker: FixedPicker, hub: Hub) -> Stage {
     let (handle, script) = scripted();
-    let window = App::new(handle, settings, Box::new(picker), app::at_once);
+    let window = App::new(handle, settings, Box::new(picker), app::at_once, hub);
     let harness = Harness::builder()
         .with_size(size)
         .with_max_steps(12)

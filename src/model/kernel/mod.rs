@@ -103,12 +103,12 @@ fn exp(x: f32) -> f32 {
     f32::from_bits(power.to_bits().wrapping_add(rounded.to_bits() << 23))
 }
 
-/// (e^2x − 1) / (e^2x + 1), and x itself where that would cancel.
+/// (e^2x − 1) / (e^2x + 1), and its series where that would cancel.
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     let power = exp(2.0 * x.clamp(-10.0, 10.0));
-    let small = x - x * x * x * (1.0 / 3.0 - x * x * (2.0 / 15.0));
-    if x.abs() < 0.1 { small } else { 1.0 - 2.0 / (power + 1.0) }
+    let small = x - x * x * x * (1.0 / 3.0 - x * x * (2.0 / 15.0 - x * x * (17.0 / 315.0)));
+    if x.abs() < 0.2 { small } else { 1.0 - 2.0 / (power + 1.0) }
 }
 
 #[cfg(test)]
