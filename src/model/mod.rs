@@ -1,7 +1,7 @@
 //! A language model with a tap after every block. The only module which knows candle.
 //!
-//! [`Model::open`] reads a folder as Hugging Face lays it out. `family` reads its config.json into one [`config::Config`], which describes a
-//! single [`decoder`] for all architectures; `loader` fills it from the weight files. A run keeps its keys and values in a [`Cache`]
+//! [`Model::open`] reads a folder as Hugging Face lays it out, or a GGUF file. `family` reads its config.json into one [`config::Config`], which
+//! describes a single [`decoder`] for all architectures; `loader` fills it from the weight files. A run keeps its keys and values in a [`Cache`]
 //! of its own, so a model has no state and is shared freely between threads.
 
 mod attention;
@@ -23,6 +23,7 @@ mod loader;
 mod matrix;
 mod memory;
 mod mlp;
+mod precision;
 mod rope;
 mod sampling;
 mod source;
@@ -31,16 +32,16 @@ mod weights;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::str::FromStr;
 
 use ndarray::Array3;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub use cache::Cache;
 pub use chat::{Message, Role};
 pub use decoder::{Logits, Pass, Tap};
 pub use error::ModelError;
 pub use hub::{Hub, HubError, hub_name};
+pub use precision::Precision;
 pub use sampling::{Sampler, logprob};
 pub use tokenizer::TextStream;
 
@@ -83,39 +84,6 @@ pub struct ModelInfo {
     pub chat_template: bool,
     /// What is odd about the folder but does not keep it from working.
     pub warnings: Vec<String>,
-}
-
-/// How the matrices of a model are kept in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// Widened to f32, or quantised where the file has them so.
-    #[default]
-    AsStored,
-    /// Rounded to blocks of eight bits: a quarter of the memory, and faster.
-    Q8_0,
-}
-
-impl Precision {
-    fn kept(self, weights: &Weights) -> String {
-        match self {
-            Self::Q8_0 => "q8_0".into(),
-            Self::AsStored if weights.sizes().1 > 0 => weights.dtype().to_lowercase(),
-            Self::AsStored => "f32".into(),
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "f32" | "stored" => Ok(Self::AsStored),
-            "q8_0" | "q8" => Ok(Self::Q8_0),
-            _ => Err(format!("{text:?} is neither f32 nor q8_0")),
-        }
-    }
 }
 
 /// A loaded model. It has no state of its own: a run's memory is its [`Cache`].
