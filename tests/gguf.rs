@@ -158,8 +158,17 @@ fn the_tokenizer_and_the_template_are_in_the_file() {
 
 /// A Llama of one block, 256 wide as K quants need it, written with every matrix in this type.
 fn write_llama(path: &std::path::Path, kind: GgmlDType) {
-    let text = |text: &str| gguf_file::Value::String(text.into());
-    let tokens: Vec<_> = (0..64).map(|i| text(&format!("{}", char::from(b'0' + i)))).collect();
+    let tokens = (0..64).map(|i| text(&format!("{}", char::from(b'0' + i)))).collect();
+    let tokenizer =
+        [("tokenizer.ggml.model", text("gpt2")), ("tokenizer.ggml.tokens", gguf_file::Value::Array(tokens))];
+    write_llama_with(path, kind, 64, &tokenizer);
+}
+
+fn text(text: &str) -> gguf_file::Value {
+    gguf_file::Value::String(text.into())
+}
+
+fn write_llama_with(path: &std::path::Path, kind: GgmlDType, vocab: usize, tokenizer: &[(&str, gguf_file::Value)]) {
     let metadata = [
         ("general.architecture", text("llama")),
         ("llama.context_length", gguf_file::Value::U32(32)),
@@ -168,8 +177,7 @@ fn write_llama(path: &std::path::Path, kind: GgmlDType) {
         ("llama.attention.head_count", gguf_file::Value::U32(4)),
         ("llama.feed_forward_length", gguf_file::Value::U32(256)),
         ("llama.attention.layer_norm_rms_epsilon", gguf_file::Value::F32(1e-5)),
-        ("tokenizer.ggml.model", text("gpt2")),
-        ("tokenizer.ggml.tokens", gguf_file::Value::Array(tokens)),
+        ("llama.rope.dimension_count", gguf_file::Value::U32(64)),
     ];
     let matrices = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
     let mut tensors = Vec::new();
@@ -184,14 +192,14 @@ fn write_llama(path: &std::path::Path, kind: GgmlDType) {
         let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap();
         tensors.push((name, QTensor::quantize(&tensor, kind).unwrap()));
     };
-    add("token_embd.weight".into(), 64, 1.0, kind);
+    add("token_embd.weight".into(), vocab, 1.0, kind);
     for name in matrices {
         add(format!("blk.0.{name}.weight"), 256, 0.1, kind);
     }
     for name in ["blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"] {
         add(format!("{name}.weight"), 1, 1.0, GgmlDType::F32);
     }
-    let metadata: Vec<_> = metadata.iter().map(|(key, value)| (*key, value)).collect();
+    let metadata: Vec<_> = metadata.iter().chain(tokenizer).map(|(key, value)| (*key, value)).collect();
     let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     gguf_file::write(&mut std::fs::File::create(path).unwrap(), &metadata, &tensors).unwrap();
 }
@@ -299,4 +307,53 @@ fn rounding_on_load_equals_a_rounded_file() {
     // What is stored [in, out] is turned first. Of GPT-2's matrices here only those with 96 inputs are whole blocks of 32.
     let gpt2 = Model::open_as(&reference("gpt2-tied"), Precision::Q8_0, &Cancel::new(), &mut circumplex::job::silent);
     assert!(gpt2.unwrap().info().rounding.is_some());
+}
+
+/// A SentencePiece vocabulary: three special tokens, 256 bytes, and pieces in the order in which they are merged.
+fn write_pieces(path: &std::path::Path) {
+    use gguf_file::Value::{Array, Bool, F32, I32, U32};
+    let pieces = ["▁t", "he", "▁the", "▁a", "in", "▁", "t", "h", "e", "a", "i", "n", "r", "é", "x"];
+    let bytes = (0..=255u8).map(|byte| format!("<0x{byte:02X}>"));
+    let tokens: Vec<String> = ["<unk>", "<s>", "</s>"].into_iter().map(str::to_owned).chain(bytes).collect();
+    let kinds = tokens.iter().enumerate().map(|(id, _)| {
+        if id == 0 {
+            2
+        } else if id < 3 {
+            3
+        } else {
+            6
+        }
+    });
+    let kinds = kinds.chain(pieces.iter().map(|_| 1)).map(I32).collect();
+    let scores = tokens.iter().map(|_| 0.0).chain((0..pieces.len()).map(|i| -(i as f32))).map(F32).collect();
+    let tokens: Vec<_> = tokens.iter().map(String::as_str).chain(pieces).map(text).collect();
+    let tokenizer = [
+        ("tokenizer.ggml.model", text("llama")),
+        ("tokenizer.ggml.bos_token_id", U32(1)),
+        ("tokenizer.ggml.eos_token_id", U32(2)),
+        ("tokenizer.ggml.unknown_token_id", U32(0)),
+        ("tokenizer.ggml.add_bos_token", Bool(true)),
+        ("tokenizer.ggml.token_type", Array(kinds)),
+        ("tokenizer.ggml.scores", Array(scores)),
+        ("tokenizer.ggml.tokens", Array(tokens.clone())),
+    ];
+    write_llama_with(path, GgmlDType::F32, tokens.len(), &tokenizer);
+}
+
+/// The ids are llama.cpp's on the same file.
+#[test]
+fn pieces_are_merged_by_their_scores_and_unknown_characters_are_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pieces.gguf");
+    write_pieces(&path);
+    let model = open(&path).unwrap();
+    assert_eq!(model.decode(&model.encode("é, the 🙂").unwrap()), "é, the 🙂");
+    for (text, expected) in [
+        ("the hen in a  tin", &[1, 261, 264, 260, 270, 264, 263, 262, 264, 259, 263][..]),
+        ("é 🙂 ש\n", &[1, 264, 272, 264, 243, 162, 156, 133, 264, 218, 172, 13]),
+        ("x</s>the", &[1, 264, 273, 2, 261]),
+    ] {
+        let tokens = model.encode(text).unwrap();
+        assert_eq!(tokens, expected, "{text}");
+    }
 }

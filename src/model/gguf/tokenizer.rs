@@ -50,7 +50,8 @@ fn bytes(gguf: &Gguf, tokens: &[&str]) -> Result<Value, ModelError> {
         "gpt-4o" | "llama4" => pattern = GPT4O,
         "tekken" => pattern = TEKKEN,
         "smollm" => digits = true,
-        "gpt-2" | "default" | "olmo" | "phi-2" | "mpt" | "jina-en" | "gpt-neox" => {
+        // Files without the key are older than it: GPT-2 and its like, which llama.cpp cuts in a way of its own, and we as GPT-2 did.
+        "gpt-2" | "default" | "olmo" | "phi-2" | "mpt" => {
             normalizer = Value::Null;
         }
         other => {
