@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use circumplex::engine::{self, Event, FetchRequest, Request, Work};
+use circumplex::model::Precision;
 use hub_support::{Bench, NAME, bench, wait_for};
 use support::open;
 
@@ -69,7 +70,11 @@ fn a_path_never_goes_to_the_network() {
 fn the_engine_fetches_and_opens() {
     let bench = bench(|_| {});
     let handle = engine::start(|| {}).unwrap();
-    handle.send(Request::FetchModel(FetchRequest { hub: bench.hub.clone(), name: NAME.into() }));
+    handle.send(Request::FetchModel(FetchRequest {
+        hub: bench.hub.clone(),
+        name: NAME.into(),
+        precision: Precision::AsStored,
+    }));
     let mut opened = None;
     let mut bytes = 0;
     loop {
@@ -92,7 +97,11 @@ fn the_engine_fetches_and_opens() {
 fn the_engine_stops_a_download() {
     let bench = bench(|manners| manners.stall = Some(10_000));
     let handle = engine::start(|| {}).unwrap();
-    handle.send(Request::FetchModel(FetchRequest { hub: bench.hub.clone(), name: NAME.into() }));
+    handle.send(Request::FetchModel(FetchRequest {
+        hub: bench.hub.clone(),
+        name: NAME.into(),
+        precision: Precision::AsStored,
+    }));
     wait_for(&bench.part(), 10_000);
     handle.stop();
     let asked = Instant::now();

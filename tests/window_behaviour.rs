@@ -10,6 +10,7 @@ use circumplex::bank::Bank;
 use circumplex::corpus::Source;
 use circumplex::engine::{Event, Request, Work};
 use circumplex::job::Progress;
+use circumplex::model::Precision;
 use circumplex::steering::{Scope, Steering, Term};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use window_support::{FixedPicker, Stage, bank, prompt_tokens, stage, stage_with, stage_with_cache, tokens};
@@ -236,7 +237,7 @@ fn a_path_opens_a_model() {
     stage.settle();
     stage.harness.get_by_label("Open model").click();
     stage.settle();
-    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if path.as_os_str() == "models/a"));
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path, _)] if path.as_os_str() == "models/a"));
 }
 
 #[test]
@@ -245,26 +246,51 @@ fn the_dialog_opens_a_model() {
     stage.settle();
     stage.harness.get_by_label("Browse: Model folder").click();
     stage.settle();
-    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path)] if path.as_os_str() == "models/picked"));
+    assert!(
+        matches!(stage.requests().as_slice(), [Request::OpenModel(path, _)] if path.as_os_str() == "models/picked")
+    );
+}
+
+#[test]
+fn the_next_model_is_kept_as_chosen_in_the_menu() {
+    let mut stage = open();
+    stage.harness.get_by_label_contains("Model  ").click();
+    stage.settle();
+    stage.harness.get_by_label("Q8_0").click();
+    stage.settle();
+    stage.apply(Command::OpenModelAt("models/a".into()));
+    assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(_, Precision::Q8_0)]));
+}
+
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("not read".into())
+    }
+}
+
+fn drop_file(path: &str) -> Vec<Request> {
+    let mut stage = open();
+    stage.harness.input_mut().dropped_files.push(std::sync::Arc::new(Dropped(path.into())));
+    stage.settle();
+    stage.requests()
 }
 
 #[test]
 fn a_dropped_file_opens_as_a_bank() {
-    #[derive(Debug)]
-    struct Dropped(PathBuf);
-    impl egui::DroppedFile for Dropped {
-        fn path(&self) -> &std::path::Path {
-            &self.0
-        }
-        fn bytes(&self) -> Result<Vec<u8>, String> {
-            Err("not read".into())
-        }
-    }
-    let mut stage = open();
-    let file = std::sync::Arc::new(Dropped("somewhere/bank.safetensors".into()));
-    stage.harness.input_mut().dropped_files.push(file);
-    stage.settle();
-    assert!(matches!(stage.requests().as_slice(), [Request::OpenBank(path)] if path.ends_with("bank.safetensors")));
+    let requests = drop_file("somewhere/bank.safetensors");
+    assert!(matches!(requests.as_slice(), [Request::OpenBank(path)] if path.ends_with("bank.safetensors")));
+}
+
+#[test]
+fn a_dropped_gguf_file_opens_as_a_model() {
+    let requests = drop_file("somewhere/small.GGUF");
+    assert!(matches!(requests.as_slice(), [Request::OpenModel(path, _)] if path.ends_with("small.GGUF")));
 }
 
 #[test]
@@ -462,7 +488,9 @@ fn a_model_in_the_cache_is_opened_without_the_network() {
     stage.harness.get_by_label("Open").click();
     stage.settle();
     let requests = stage.requests();
-    assert!(matches!(requests.as_slice(), [Request::OpenModel(path)] if path.as_os_str() == "openai-community/gpt2"));
+    assert!(
+        matches!(requests.as_slice(), [Request::OpenModel(path, _)] if path.as_os_str() == "openai-community/gpt2")
+    );
 }
 
 #[test]

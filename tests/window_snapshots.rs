@@ -57,6 +57,14 @@ fn no_bank() {
 }
 
 #[test]
+fn model_card() {
+    check("model_card", &Settings::default(), |stage| {
+        stage.open_model();
+        stage.harness.get_by_label_contains("Model  ").click();
+    });
+}
+
+#[test]
 fn no_run() {
     let settings = Settings { map_colour: MapColour::Valence, ..Settings::default() };
     check("no_run", &settings, |stage| {

@@ -16,6 +16,7 @@ use crate::steering::Steering;
 pub enum Command {
     // Of the menu.
     OpenModel,
+    OpenModelFile,
     OpenFromHub,
     OpenBank,
     BuildBank,
@@ -80,6 +81,7 @@ pub const MENU: &[&[Entry]] = &[
             "Choose a model folder: config.json, tokenizer.json and *.safetensors",
             Key::O,
         ),
+        entry(Command::OpenModelFile, "Open GGUF file…", "Choose a model in a single file, as llama.cpp reads it"),
         key(
             Command::OpenFromHub,
             "Open from Hugging Face…",

@@ -130,7 +130,7 @@ impl App {
     fn picked(&mut self, pick: Pick, path: PathBuf) {
         let build = self.drafts.build.as_mut();
         match (pick, build) {
-            (Pick::Model, _) => self.engine.send(Request::OpenModel(path)),
+            (Pick::Model | Pick::ModelFile, _) => self.engine.send(Request::OpenModel(path, self.settings.precision)),
             (Pick::Bank, _) => self.engine.send(Request::OpenBank(path)),
             (Pick::Stories, Some(build)) => build.stories = path.display().to_string(),
             (Pick::Neutral, Some(build)) => build.neutral = path.display().to_string(),
@@ -152,11 +152,12 @@ impl App {
         let session = &mut self.session;
         match command {
             Command::OpenModel => self.picker.ask(ctx, Pick::Model),
+            Command::OpenModelFile => self.picker.ask(ctx, Pick::ModelFile),
             Command::OpenBank => self.picker.ask(ctx, Pick::Bank),
             Command::Browse(pick) => self.picker.ask(ctx, pick),
             Command::OpenModelAt(path) => {
                 session.notice = None;
-                self.engine.send(Request::OpenModel(path));
+                self.engine.send(Request::OpenModel(path, self.settings.precision));
             }
             Command::OpenBankAt(path) => {
                 session.notice = None;
@@ -165,7 +166,8 @@ impl App {
             Command::OpenFromHub => self.drafts.hub = Some(HubDraft::new(&self.hub)),
             Command::FetchModel(name) => {
                 session.notice = None;
-                self.engine.send(Request::FetchModel(FetchRequest { hub: self.hub.clone(), name }));
+                let precision = self.settings.precision;
+                self.engine.send(Request::FetchModel(FetchRequest { hub: self.hub.clone(), name, precision }));
             }
             Command::BuildBank => self.drafts.build = Some(BuildDraft::default()),
             Command::Build(draft) => {
@@ -251,7 +253,9 @@ impl App {
 pub(super) fn can(session: &Session, has_prompt: bool, command: &Command) -> bool {
     let idle = session.job.is_none();
     match command {
-        Command::OpenModel | Command::OpenFromHub | Command::OpenBank => !session.is_working(Work::Building),
+        Command::OpenModel | Command::OpenModelFile | Command::OpenFromHub | Command::OpenBank => {
+            !session.is_working(Work::Building)
+        }
         Command::BuildBank => idle && session.model.is_some(),
         Command::Run => idle && session.model.is_some() && has_prompt,
         Command::Stop => session.job.as_ref().is_some_and(|job| !job.stopping),
@@ -281,6 +285,9 @@ fn open_dropped(path: &Path) -> Command {
         } else {
             Command::OpenBankAt(path.to_owned())
         };
+    }
+    if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) {
+        return Command::OpenModelAt(path.to_owned());
     }
     match path.parent().filter(|folder| is_model(folder)) {
         Some(folder) => Command::OpenModelAt(folder.to_owned()),

@@ -7,6 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
     Model,
+    /// A model in a single GGUF file.
+    ModelFile,
     Bank,
     Stories,
     Neutral,
@@ -42,6 +44,9 @@ impl Picker for SystemPicker {
         let lines = |dialog: rfd::AsyncFileDialog| dialog.add_filter("JSON lines", &["jsonl", "json"]);
         let future: std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>> = match pick {
             Pick::Model => Box::pin(dialog.set_title("Open a model folder").pick_folder()),
+            Pick::ModelFile => {
+                Box::pin(dialog.set_title("Open a GGUF file").add_filter("GGUF models", &["gguf"]).pick_file())
+            }
             Pick::Bank => Box::pin(
                 dialog
                     .set_title("Open a bank of emotion vectors")

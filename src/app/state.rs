@@ -10,7 +10,7 @@ use crate::bank::{Bank, VectorSet};
 use crate::engine::{RunId, Sampling, Work};
 use crate::figure::map::MapColour;
 use crate::job::Progress;
-use crate::model::ModelInfo;
+use crate::model::{ModelInfo, Precision};
 use crate::reading::Metric;
 use crate::steering::Steering;
 
@@ -35,6 +35,8 @@ pub struct Settings {
     pub temperature: f64,
     pub top_p: f64,
     pub seed: u64,
+    /// How the next model that opens is kept in memory.
+    pub precision: Precision,
     pub recent_models: Vec<PathBuf>,
     pub recent_banks: Vec<PathBuf>,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             temperature: 0.7,
             top_p: 0.95,
             seed: 0,
+            precision: Precision::default(),
             recent_models: Vec::new(),
             recent_banks: Vec::new(),
         }

@@ -8,6 +8,7 @@ use super::theme::{self, PAD};
 use super::widgets::{caption_ui, segmented_ui};
 use super::{Command, View, format};
 use crate::bank::VectorSet;
+use crate::model::{ModelInfo, Precision};
 use crate::reading::Metric;
 
 pub fn top_bar_ui(ui: &mut Ui, view: &View, can: impl Fn(&Command) -> bool, out: &mut Vec<Command>) {
@@ -56,7 +57,7 @@ fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
                     ("Heads", format!("{} ({} for keys)", info.heads, info.kv_heads)),
                     ("Context", format!("{} tokens", info.context)),
                     ("Weights", format!("{} in the file, kept as {}", info.dtype, info.precision)),
-                    ("Memory", format!("{:.1} MB", info.memory as f64 / 1e6)),
+                    ("Memory", memory(info)),
                     (
                         "Chat template",
                         if info.chat_template { "its own".into() } else { "plain Human / Assistant".into() },
@@ -69,11 +70,38 @@ fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
             }
             ui.separator();
         }
+        precision_ui(ui, view, out);
+        ui.separator();
         entry_ui(ui, Command::OpenModel, out);
+        entry_ui(ui, Command::OpenModelFile, out);
         entry_ui(ui, Command::OpenFromHub, out);
         recent_ui(ui, &view.settings.recent_models, model.map(|model| model.path.as_path()), Command::OpenModelAt, out);
     });
     response.response.on_hover_text("The open model");
+}
+
+/// What the weights take, and what rounding cost them.
+fn memory(info: &ModelInfo) -> String {
+    let size = format!("{:.1} MB", info.memory as f64 / 1e6);
+    match info.rounding {
+        Some(share) => format!("{size}, rounding error {:.2} % (rms)", 100.0 * share),
+        None => size,
+    }
+}
+
+/// How the next model is kept.
+fn precision_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
+    let mut settings = view.settings.clone();
+    let options = [
+        (Precision::AsStored, "f32", "Weights in 32 bits, as they are in the file"),
+        (Precision::Q8_0, "Q8_0", "Weights rounded to 8 bits: a quarter of the memory, faster replies, slower prompts"),
+    ];
+    ui.horizontal(|ui| {
+        ui.label("The next model is kept as");
+        if segmented_ui(ui, &mut settings.precision, &options) {
+            out.push(Command::Settings(Box::new(settings)));
+        }
+    });
 }
 
 fn bank_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {

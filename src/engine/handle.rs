@@ -127,6 +127,7 @@ pub fn scripted() -> (Handle, Script) {
 
 #[cfg(test)]
 mod tests {
+    use crate::model::Precision;
     use std::path::PathBuf;
 
     use super::*;
@@ -145,10 +146,10 @@ mod tests {
     #[test]
     fn stop_reaches_what_was_sent_before_it_only() {
         let (handle, script) = scripted();
-        handle.send(Request::OpenModel(PathBuf::from("a")));
-        handle.send(Request::OpenModel(PathBuf::from("b")));
+        handle.send(Request::OpenModel(PathBuf::from("a"), Precision::AsStored));
+        handle.send(Request::OpenModel(PathBuf::from("b"), Precision::AsStored));
         handle.stop();
-        handle.send(Request::OpenModel(PathBuf::from("c")));
+        handle.send(Request::OpenModel(PathBuf::from("c"), Precision::AsStored));
         let flags: Vec<bool> = script.requests.try_iter().map(|(_, cancel)| cancel.is_cancelled()).collect();
         assert_eq!(flags, [true, true, false]);
     }

@@ -17,7 +17,7 @@ use ndarray::Array3;
 use crate::bank::{Bank, Report};
 use crate::corpus::Source;
 use crate::job::Progress;
-use crate::model::{Hub, ModelInfo};
+use crate::model::{Hub, ModelInfo, Precision};
 
 /// Number of a run or a job. Events of an older run than the one shown are dropped.
 pub type RunId = u64;
@@ -25,8 +25,8 @@ pub type RunId = u64;
 /// What the window asks for.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// Load a model folder; the one open stays until the new one is ready.
-    OpenModel(PathBuf),
+    /// Load a model folder or GGUF file; the one open stays until the new one is ready.
+    OpenModel(PathBuf, Precision),
     /// Download a model from the hub, then load it.
     FetchModel(FetchRequest),
     /// Load a bank file, or import a foreign one.
@@ -45,6 +45,7 @@ pub struct FetchRequest {
     pub hub: Hub,
     /// `owner/name`
     pub name: String,
+    pub precision: Precision,
 }
 
 /// Texts in, bank file out.

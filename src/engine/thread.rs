@@ -12,7 +12,7 @@ use super::{
 };
 use crate::bank::{self, Bank, Recipe};
 use crate::job::Cancel;
-use crate::model::{Message, Model};
+use crate::model::{Message, Model, Precision};
 use crate::steering;
 
 /// Where events go, and the waker called after each. Clones share both.
@@ -66,7 +66,7 @@ pub fn serve(orders: &Receiver<Order>, out: &Outlet, steering: &SteeringSlot) {
     for (request, cancel) in orders {
         let work = match request {
             Request::Quit => return,
-            Request::OpenModel(_) => Work::OpeningModel,
+            Request::OpenModel(..) => Work::OpeningModel,
             Request::FetchModel(_) => Work::FetchingModel,
             Request::OpenBank(_) => Work::OpeningBank,
             Request::Build(_) => Work::Building,
@@ -87,7 +87,7 @@ pub fn serve(orders: &Receiver<Order>, out: &Outlet, steering: &SteeringSlot) {
 impl Engine<'_> {
     fn serve(&mut self, request: Request, work: Work, cancel: &Cancel) -> Result<(), End> {
         let result = match request {
-            Request::OpenModel(path) => self.open_model(path.clone(), path, work, cancel),
+            Request::OpenModel(path, precision) => self.open_model(path.clone(), path, precision, work, cancel),
             Request::FetchModel(request) => self.fetch_model(request, cancel),
             Request::OpenBank(path) => self.open_bank(path),
             Request::Build(request) => self.build(&request, cancel),
@@ -102,8 +102,16 @@ impl Engine<'_> {
     }
 
     /// Opens a folder, which the window calls `name`.
-    fn open_model(&mut self, folder: PathBuf, name: PathBuf, work: Work, cancel: &Cancel) -> Result<(), End> {
-        let model = Model::open(&folder, cancel, &mut |progress| self.out.tell(Event::Progress(work, progress)))?;
+    fn open_model(
+        &mut self,
+        folder: PathBuf,
+        name: PathBuf,
+        precision: Precision,
+        work: Work,
+        cancel: &Cancel,
+    ) -> Result<(), End> {
+        let mut progress = |progress| self.out.tell(Event::Progress(work, progress));
+        let model = Model::open_as(&folder, precision, cancel, &mut progress)?;
         self.out.tell(Event::ModelOpened { info: Arc::new(model.info().clone()), path: name });
         if let Some(bank) = self.bank.take() {
             match bank.check_fits(model.info().width, model.info().blocks) {
@@ -116,10 +124,10 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn fetch_model(&mut self, FetchRequest { hub, name }: FetchRequest, cancel: &Cancel) -> Result<(), End> {
+    fn fetch_model(&mut self, FetchRequest { hub, name, precision }: FetchRequest, cancel: &Cancel) -> Result<(), End> {
         let mut progress = |progress| self.out.tell(Event::Progress(Work::FetchingModel, progress));
         let folder = hub.fetch(&name, cancel, &mut progress)?;
-        self.open_model(folder, name.into(), Work::FetchingModel, cancel)
+        self.open_model(folder, name.into(), precision, Work::FetchingModel, cancel)
     }
 
     fn open_bank(&mut self, path: PathBuf) -> Result<(), End> {
