@@ -103,6 +103,16 @@ impl<'a> Loader<'a> {
         Ok(matrix)
     }
 
+    /// Whether a tensor of the decoder, if it is there, has this shape.
+    pub fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
+        self.weights.check(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// Weights which are f32 once loaded, and bytes of those which stay quantised.
+    pub fn sizes(&self) -> (u64, u64) {
+        self.weights.sizes()
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.weights.has(&format!("{}{name}", self.prefix))
     }

@@ -111,12 +111,14 @@ impl Model {
     /// The same, with the matrices kept as asked.
     pub fn open_as(path: &Path, precision: Precision, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
         let Description { id, architecture, config, tokenizer, chat, ends, weights } = Description::find(path)?;
-        if let Some(free) = memory::free() {
-            let (dense, quantised) = weights.sizes();
-            Need::new(&config, precision, dense, quantised).check(free)?;
-        }
         let names = config.names;
         let mut loader = Loader::new(weights, names.prefixes, names.embedding, precision, cancel, progress);
+        // A size which the weights contradict is better named than refused as too large.
+        loader.check(names.embedding, &[config.vocab, config.width])?;
+        if let Some(free) = memory::free() {
+            let (dense, quantised) = loader.sizes();
+            Need::new(&config, precision, dense, quantised).check(free)?;
+        }
         let (decoder, mut warnings) = Decoder::load(&mut loader, config)?;
         let (weights, loaded) = loader.finish();
 

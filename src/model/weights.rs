@@ -197,6 +197,11 @@ impl Weights {
         Ok(matrix)
     }
 
+    /// Whether the tensor, if it is there, has this shape.
+    pub fn check(&self, name: &str, shape: &[usize]) -> Result<(), ModelError> {
+        if self.has(name) { self.find(name, shape).map(drop) } else { Ok(()) }
+    }
+
     fn find(&self, name: &str, shape: &[usize]) -> Result<(&Stored, &Path, &[u8]), ModelError> {
         let stored = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
         let Mapped { path, bytes } = &self.files[stored.file];
