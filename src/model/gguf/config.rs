@@ -81,14 +81,10 @@ pub(super) fn read(gguf: &Gguf) -> Result<(String, Config), ModelError> {
     if config.norm == NormKind::RmsFromOne {
         config.norm = NormKind::Rms;
     }
-    if config.names.mlp != (MlpNames::Gated { gate: "ffn_gate", up: "ffn_up", down: "ffn_down" })
-        || !gguf.has("blk.0.attn_q.bias")
-    {
-        return Ok((architecture, with_divisors(gguf, config)?));
-    }
-    config.attention_bias = true;
-    config.attention_out_bias = gguf.has("blk.0.attn_output.bias");
-    config.mlp_bias = gguf.has("blk.0.ffn_up.bias");
+    // The family says which biases there must be; others may be there.
+    config.attention_bias |= gguf.has("blk.0.attn_q.bias");
+    config.attention_out_bias |= gguf.has("blk.0.attn_output.bias");
+    config.mlp_bias |= gguf.has("blk.0.ffn_up.bias");
     Ok((architecture, with_divisors(gguf, config)?))
 }
 
@@ -126,7 +122,6 @@ fn keys(gguf: &Gguf, kind: &str, architecture: &str) -> Result<Map<String, Value
         "num_experts_per_tok": gguf.count(&key("expert_used_count"))?,
         "moe_intermediate_size": gguf.count(&key("expert_feed_forward_length"))?,
         "norm_topk_prob": true,
-        "attention_bias": kind == "gptneox",
     });
     let mut set = |name: &str, value: Value| keys[name] = value;
     let head_dim = head_dim.or(width.checked_div(heads)).unwrap_or(1);
