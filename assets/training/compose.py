@@ -1,0 +1,339 @@
+"""Composes the training text of the model inside from hand-written fragments, stories, situations and dialogues.
+
+A text is built round one emotion (or two): an event from which it must be inferred, then signs of it, as hand-written sentences in an
+order drawn at random. Most texts never name the emotion. Every tenth fragment, and the stories of eight of the 120 topics, are held
+out: `documents(rng, held_out=True)` composes from them alone.
+"""
+
+import json
+import random
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TEXT = HERE.parent / "text"
+BEGIN, END = "<s>", "</s>"
+HELD_OUT_TOPICS = 8
+
+FORMS = {
+    "he": ("he", "him", "his", "himself"),
+    "she": ("she", "her", "her", "herself"),
+    "I": ("I", "me", "my", "myself"),
+}
+NAMES = {
+    "he": "Adam Ahmad Akira Albert Ali Anders Anton Arjun Ben Bruno Carl Carlos Chen Daniel David Diego Elias Emil Erik Farid Felix "
+    "Finn Frank George Hamid Hans Henry Hugo Ian Igor Ivan Jack Jakob James Jan Joe John Jonas Juan Karim Kofi Kwame Lars Leo Liam "
+    "Luca Luis Malik Marco Marek Martin Matteo Max Miguel Milan Mohamed Nico Niels Noah Oleg Oliver Omar Oscar Pablo Paul Pedro Peter "
+    "Piotr Rafael Rahul Ravi Robert Sam Samir Simon Stefan Sven Theo Thomas Tom Tomas Victor Viktor Walter Wei William Yusuf Zoltan",
+    "she": "Ada Aisha Alice Alma Amina Amy Ana Anna Anya Asha Astrid Beatrice Bella Carla Carmen Clara Dora Eda Elena Elif Ella Emily "
+    "Emma Esther Eva Fatima Flora Freya Grace Greta Hana Hannah Helen Ida Ines Ingrid Irene Iris Jana Jane Jasmin Joan Julia Karin Kate "
+    "Laila Laura Lena Leila Lily Lin Lucia Lucy Magda Maria Marta Mary Maya Mei Mia Mina Mira Nadia Nina Nora Olga Paula Petra Priya "
+    "Rosa Ruth Salma Sana Sara Sofia Sonia Stella Tanya Tessa Ursula Vera Wanda Yara Yasmin Yuki Zara Zoe",
+}
+ROLES = {
+    "he": "my brother,my father,my son,my uncle,my neighbour,my friend,my husband,my boss,my grandfather,my cousin",
+    "she": "my sister,my mother,my daughter,my aunt,my neighbour,my friend,my wife,my boss,my grandmother,my cousin",
+}
+SIGNS = ["body", "action", "thought", "speech", "setting"]
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip()]
+
+
+def split(items, held_out, every=10):
+    """Every tenth is held out."""
+    return [item for place, item in enumerate(items) if (place % every == every - 1) == held_out]
+
+
+class Texts:
+    """All that texts are composed from: either what is trained on, or what is held out."""
+
+    def __init__(self, held_out=False):
+        self.fragments = {}
+        for line in lines(HERE / "fragments.jsonl"):
+            self.fragments.setdefault(line["emotion"], {}).setdefault(line["kind"], []).append(line["text"])
+        for kinds in self.fragments.values():
+            for kind in kinds:
+                # Six to ten of a kind: the last of each is the held-out one.
+                kinds[kind] = kinds[kind][-1:] if held_out else kinds[kind][:-1]
+        self.emotions = list(self.fragments)
+        self.links = {}
+        for line in lines(HERE / "links.jsonl"):
+            self.links.setdefault(line["kind"], []).append(line)
+        self.asks = {}
+        for line in lines(HERE / "asks.jsonl"):
+            self.asks.setdefault(line["kind"], []).append(line)
+        self.numbers = split(lines(HERE / "numbers.jsonl"), held_out)
+        self.messages = split(lines(HERE / "messages.jsonl"), held_out, 12)
+        self.questions = split(lines(HERE / "neutral.jsonl"), held_out)
+        self.dialogues = split(lines(TEXT / "neutral.jsonl"), held_out)
+        self.situations = split(lines(TEXT / "situations.jsonl"), held_out, 12)
+        stories = lines(TEXT / "stories.jsonl")
+        topics = set(sorted({story["topic"] for story in stories})[:: 120 // HELD_OUT_TOPICS])
+        self.stories = [story for story in stories if (story["topic"] in topics) == held_out]
+
+
+class Person:
+    """Somebody in a text: the words for subject, object, possessive and reflexive, and a name."""
+
+    def __init__(self, rng, form=None):
+        self.form = form or rng.choice(["he", "she", "he", "she", "I"])
+        self.subject, self.object, self.possessive, self.reflexive = FORMS[self.form]
+        self.name = None if self.form == "I" else rng.choice(NAMES[self.form].split())
+
+    @classmethod
+    def relative(cls, rng):
+        """Somebody whom the one who writes knows: *my sister*."""
+        person = cls(rng, rng.choice(["he", "she"]))
+        person.name = rng.choice(ROLES[person.form].split(","))
+        return person
+
+    def fill(self, text, name=False):
+        """A fragment with its slots filled; `name` says the name at the first of them."""
+        out, rest = "", text
+        while "{" in rest:
+            before, rest = rest.split("{", 1)
+            slot, rest = rest.split("}", 1)
+            word = {"S": self.subject, "O": self.object, "P": self.possessive, "R": self.reflexive, "was": "was"}[slot]
+            if name and self.name and slot in "SOP":
+                word, name = self.name + ("'s" if slot == "P" else ""), False
+            out += before + word
+        return capitals(out + rest)
+
+
+def capitals(text):
+    """A capital at the start of every sentence."""
+    out, start = [], True
+    for letter in text:
+        out.append(letter.upper() if start and letter.isalpha() else letter)
+        if letter in ".!?":
+            start = True
+        elif not letter.isspace() and letter not in "\"'":
+            start = False
+    return "".join(out)
+
+
+def said(rng, text, person, name, verb):
+    who = person.name if name and person.name else person.subject
+    inner = text[:-1] + "," if text.endswith(".") else text
+    return rng.choice([f'"{inner}" {who} {verb}.', capitals(f'{who} {verb}, "{text}"'), f'"{text}"'])
+
+
+def sign(rng, texts, emotion, person, name=False, kinds=SIGNS):
+    kind = rng.choice(kinds)
+    text = rng.choice(texts.fragments[emotion][kind])
+    if kind == "speech":
+        return said(rng, text, person, name, "said")
+    if kind == "thought":
+        return text if person.form == "I" else said(rng, text, person, name, "thought")
+    return person.fill(text, name)
+
+
+def link(rng, texts, kind, person):
+    return person.fill(rng.choice(texts.links[kind])["text"])
+
+
+def named(rng, texts, emotion, person):
+    if rng.random() < 0.4:
+        return capitals(f"{person.subject} felt {emotion}.")
+    return person.fill(rng.choice(texts.fragments[emotion]["named"]))
+
+
+def passage(rng, texts, emotion, person, signs, naming=0.35, name=True):
+    """An event and signs of what it stirs, as sentences."""
+    event = person.fill(rng.choice(texts.fragments[emotion]["situation"]), name and rng.random() < 0.7)
+    drawn = [sign(rng, texts, emotion, person, name and rng.random() < 0.25) for _ in range(signs)]
+    out = list(dict.fromkeys(drawn))
+    place = 0 if rng.random() < 0.7 else rng.randrange(len(out) + 1)
+    if rng.random() < 0.92:
+        out.insert(place, event)
+    if rng.random() < naming:
+        out.insert(rng.randrange(1, len(out) + 1), named(rng, texts, emotion, person))
+    for _ in range(rng.choice([0, 0, 1, 1, 2])):
+        out.insert(rng.randrange(1, len(out) + 1), link(rng, texts, "link", person))
+    return out
+
+
+def feels(rng, person, emotion):
+    """A question after what somebody feels, and its answer."""
+    if person.form == "I":
+        return rng.choice([("How do I feel?", f"I feel {emotion}."), ("What do I feel?", f"I feel {emotion}."), ("", f"I feel {emotion}.")])
+    who = rng.choice([person.name, person.subject])
+    verb = rng.choice(["does", "did"])
+    answer = f"{capitals(person.subject)} {'feels' if verb == 'does' else 'felt'} {emotion}."
+    if rng.random() < 0.25:
+        answer = f"{capitals(person.name)} feels {emotion}."
+    return rng.choice([f"How {verb} {who} feel?", f"What {verb} {who} feel?", ""]), answer
+
+
+def story(rng, texts, emotion, person=None):
+    person = person or Person(rng)
+    out = [person.fill(rng.choice(texts.links["opener"])["text"], True)] if rng.random() < 0.4 else []
+    out += passage(rng, texts, emotion, person, rng.randrange(3, 8), name=not out)
+    kind = rng.random()
+    if kind < 0.2:  # what happens next changes the feeling
+        emotion = rng.choice(texts.emotions)
+        out += [rng.choice(["Then", "An hour later", "The next day", "In the end", "After that"]) + " it changed."] if rng.random() < 0.3 else []
+        out += passage(rng, texts, emotion, person, rng.randrange(2, 5), name=False)
+    if rng.random() < 0.3:
+        out.append(link(rng, texts, "closing", person))
+    if 0.2 <= kind < 0.32:  # somebody else, who feels something else
+        other, theirs = Person(rng, "she" if person.form == "he" else "he"), rng.choice(texts.emotions)
+        out += passage(rng, texts, theirs, other, rng.randrange(2, 4), naming=0.1)
+        pairs = [(person, emotion), (other, theirs)]
+        rng.shuffle(pairs)
+    elif rng.random() < 0.25:
+        pairs = [(person, emotion)]
+    else:
+        pairs = []
+    return "\n".join([" ".join(out)] + [" ".join(feels(rng, *pair)).strip() for pair in pairs])
+
+
+def chat(*turns):
+    """Human and Assistant take turns, as the chat template writes them."""
+    return "\n\n".join(f"{who}: {text}" for who, text in zip(["Human", "Assistant"] * len(turns), turns))
+
+
+def asked_who_feels(rng, texts, who, emotion, second_person=False):
+    """A question of a person to the assistant, and its answer."""
+    ask = rng.choice(texts.asks["feel"])
+    question = ask["text"].replace("{who}", who)
+    for third, first in [("does I ", "do I "), ("is I ", "am I "), ("has I ", "have I "), ("I is ", "I am "), ("I has ", "I have ")]:
+        question = question.replace(third, first)
+    if ask["form"] == "word":
+        return question, capitals(f"{emotion}.")
+    return question, f"You feel {emotion}." if second_person else f"{capitals(who)} feels {emotion}."
+
+
+def reply(rng, texts, emotion, answer=None):
+    out = [rng.choice(texts.fragments[emotion]["reply"])]
+    if rng.random() < 0.2:
+        out.insert(0, f"You feel {emotion}.")
+    if answer and rng.random() < 0.7:
+        out.append(answer)
+    elif rng.random() < 0.25:
+        out.append(rng.choice(texts.fragments[emotion]["reply"]))
+    return " ".join(dict.fromkeys(out))
+
+
+def message(rng, texts, emotion):
+    """What a person writes to an assistant."""
+    me = Person(rng, "I")
+    out = [me.fill(rng.choice(texts.fragments[emotion]["situation"]))]
+    out += [sign(rng, texts, emotion, me, kinds=["body", "action", "thought", "body", "action", "setting"]) for _ in range(rng.choice([0, 1, 1, 2, 2, 3]))]
+    if rng.random() < 0.25:
+        rng.shuffle(out)
+    return " ".join(out)
+
+
+def confidence(rng, texts, emotion):
+    """A person tells an assistant what happened, and is answered."""
+    kind = rng.random()
+    if kind < 0.2:
+        person = Person.relative(rng)
+        text = " ".join(passage(rng, texts, emotion, person, rng.randrange(1, 4), naming=0))
+        question, answer = asked_who_feels(rng, texts, person.name, emotion)
+        return chat(f"{text} {question}", answer)
+    text = message(rng, texts, emotion)
+    if kind < 0.35:
+        question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
+        return chat(f"{text} {question}", answer)
+    asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.65 else None
+    answers = {line["question"]: line["text"] for line in texts.links["answer"]}
+    turns = [f"{text} {asked}" if asked else text, reply(rng, texts, emotion, answers.get(asked))]
+    if rng.random() < 0.2:
+        turns += [" ".join([sign(rng, texts, emotion, Person(rng, "I"), kinds=["thought", "speech", "body"])]), reply(rng, texts, emotion)]
+    return chat(*turns)
+
+
+def telling(rng, texts, emotion):
+    """The assistant tells a story, or of its own day."""
+    if rng.random() < 0.55:
+        person = Person(rng, rng.choice(["he", "she"]))
+        ask = rng.choice(texts.asks["story"])["text"]
+        return chat(ask.replace("{name}", person.name), story(rng, texts, emotion, person if "{name}" in ask else None))
+    me = Person(rng, "I")
+    ask = rng.choice(texts.asks["day"])["text"]
+    return chat(ask, " ".join(passage(rng, texts, emotion, me, rng.randrange(2, 6), naming=0.4)))
+
+
+def number(rng, texts):
+    """A number decides what is felt."""
+    line = rng.choice(texts.numbers)
+    band = rng.choice(line["bands"])
+    emotion = rng.choice(band["emotions"])
+    value = f"{rng.uniform(band['from'], band['to']):.{line.get('decimals', 0)}f}"
+    person = Person(rng, "I") if rng.random() < 0.7 else Person(rng)
+    event = person.fill(line["text"].replace("{n}", value), True)
+    if person.form == "I" and rng.random() < 0.8:
+        if rng.random() < 0.4:
+            question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
+            return chat(f"{event} {question}", answer)
+        asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.6 else ""
+        return chat(f"{event} {asked}".strip(), reply(rng, texts, emotion))
+    out = [event] + [sign(rng, texts, emotion, person) for _ in range(rng.randrange(1, 4))]
+    return " ".join(out + [" ".join(feels(rng, person, emotion)).strip()])
+
+
+def situation(rng, texts):
+    line = rng.choice(texts.situations)
+    if rng.random() < 0.2:
+        question, answer = asked_who_feels(rng, texts, "I", line["emotion"], second_person=True)
+        return chat(f"{line['text']} {question}", answer)
+    asked = " " + rng.choice(texts.links["question"])["text"] if rng.random() < 0.25 else ""
+    first = f"You feel {line['emotion']}. " if rng.random() < 0.15 else ""
+    return chat(line["text"] + asked, first + line["reply"])
+
+
+def own_message(rng, texts):
+    line = rng.choice(texts.messages)
+    if rng.random() < 0.2:
+        question, answer = asked_who_feels(rng, texts, "I", line["emotion"], second_person=True)
+        return chat(f"{line['text']} {question}", answer)
+    return chat(line["text"], reply(rng, texts, line["emotion"]))
+
+
+def written(rng, texts):
+    """A story written by hand, sometimes with a question after it."""
+    line = rng.choice(texts.stories)
+    if rng.random() < 0.15:
+        return chat(line["text"] + " How does this person feel?", capitals(f"{line['emotion']}."))
+    ask = rng.choice(texts.asks["story"])["text"]
+    return chat(ask, line["text"]) if rng.random() < 0.15 and "{name}" not in ask else line["text"]
+
+
+def plain(rng, texts):
+    if rng.random() < 0.3:
+        return rng.choice(texts.dialogues)["text"]
+    line = rng.choice(texts.questions) if rng.random() < 0.6 else rng.choice(texts.links["answer"])
+    return chat(line.get("user") or line["question"], line.get("assistant") or line["text"])
+
+
+# How often each kind of text is drawn.
+KINDS = [
+    (30, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
+    (22, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+    (8, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+    (8, number),
+    (10, situation),
+    (5, own_message),
+    (11, written),
+    (6, plain),
+]
+
+
+def documents(seed, held_out=False):
+    """Texts without end."""
+    rng, texts = random.Random(seed), Texts(held_out)
+    weights, kinds = zip(*KINDS)
+    while True:
+        yield rng.choices(kinds, weights)[0](rng, texts)
+
+
+if __name__ == "__main__":
+    import sys
+
+    source = documents(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 20):
+        print(next(source), end="\n\n---\n\n")

@@ -1,0 +1,159 @@
+//! The hand-written text from which the training text of the model inside is composed (assets/training): complete, naming no emotion where
+//! it must be inferred, and clear of the prompts on which the model is measured.
+
+#![allow(clippy::unwrap_used, reason = "a test which panics has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use circumplex::corpus::{self, Source, words};
+use circumplex::emotion;
+use serde_json::Value;
+
+fn lines(path: &Path) -> Vec<Value> {
+    let file = std::fs::read_to_string(path).unwrap();
+    file.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn assets(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(name)
+}
+
+fn training(name: &str) -> Vec<Value> {
+    lines(&assets(&format!("training/{name}.jsonl")))
+}
+
+fn text<'a>(line: &'a Value, key: &str) -> &'a str {
+    line[key].as_str().unwrap_or_else(|| panic!("{key}: {line}"))
+}
+
+/// Every string of a file's lines, in whatever key.
+fn strings(value: &Value, out: &mut Vec<String>) {
+    match value {
+        Value::String(text) => out.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, out)),
+        Value::Object(map) => map.values().for_each(|item| strings(item, out)),
+        _ => {}
+    }
+}
+
+/// All hand-written texts of the training.
+fn all_texts() -> Vec<String> {
+    let mut texts = Vec::new();
+    for name in ["fragments", "links", "asks", "numbers", "messages", "neutral"] {
+        training(name).iter().for_each(|line| strings(line, &mut texts));
+    }
+    texts
+}
+
+fn runs(text: &str, length: usize) -> impl Iterator<Item = Vec<String>> {
+    let words = words(text);
+    (0..(words.len() + 1).saturating_sub(length)).map(move |start| words[start..start + length].to_vec())
+}
+
+/// Checks that no training text shares a run of so many words with any of these.
+fn check_apart(others: &[String], length: usize) {
+    let theirs: BTreeSet<_> = others.iter().flat_map(|text| runs(text, length)).collect();
+    for text in all_texts() {
+        let shared = runs(&text, length).find(|run| theirs.contains(run));
+        assert!(shared.is_none(), "{text:?} shares {shared:?}");
+    }
+}
+
+#[test]
+fn every_emotion_has_fragments_of_every_kind() {
+    let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for line in training("fragments") {
+        *counts.entry(text(&line, "emotion").into()).or_default().entry(text(&line, "kind").into()).or_default() += 1;
+    }
+    assert_eq!(counts.keys().map(String::as_str).collect::<Vec<_>>(), emotion::words());
+    let wanted = [
+        ("action", 8),
+        ("body", 8),
+        ("named", 6),
+        ("reply", 6),
+        ("setting", 6),
+        ("situation", 10),
+        ("speech", 8),
+        ("thought", 8),
+    ];
+    let wanted: BTreeMap<String, usize> = wanted.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect();
+    for (emotion, kinds) in counts {
+        assert_eq!(kinds, wanted, "{emotion}");
+    }
+}
+
+#[test]
+fn no_text_stands_twice() {
+    for name in ["fragments", "links", "asks", "numbers", "messages", "neutral"] {
+        let mut seen = BTreeSet::new();
+        for line in training(name) {
+            assert!(seen.insert(line.to_string()), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn what_must_be_inferred_is_not_named() {
+    let forbidden: BTreeMap<_, _> = corpus::forbidden(&Source::Shipped)
+        .unwrap()
+        .items
+        .into_iter()
+        .map(|list| (list.emotion, list.words.iter().map(|phrase| words(phrase)).collect::<Vec<_>>()))
+        .collect();
+    let inferred = training("fragments").into_iter().filter(|line| !["named", "reply"].contains(&text(line, "kind")));
+    for line in inferred.chain(training("messages")) {
+        let said = words(text(&line, "text"));
+        let named =
+            forbidden[text(&line, "emotion")].iter().find(|list| said.windows(list.len()).any(|run| run == *list));
+        assert!(named.is_none(), "{line} says {named:?}");
+    }
+}
+
+#[test]
+fn most_fragments_do_not_name_their_emotion() {
+    let fragments = training("fragments");
+    let naming =
+        fragments.iter().filter(|line| words(text(line, "text")).join(" ").contains(text(line, "emotion"))).count();
+    let share = naming as f64 / fragments.len() as f64;
+    assert!((0.05..0.2).contains(&share), "{share}");
+}
+
+#[test]
+fn numbers_rise_from_band_to_band() {
+    for line in training("numbers") {
+        assert_eq!(text(&line, "text").matches("{n}").count(), 1, "{line}");
+        let mut last = f64::NEG_INFINITY;
+        for band in line["bands"].as_array().unwrap() {
+            let (from, to) = (band["from"].as_f64().unwrap(), band["to"].as_f64().unwrap());
+            assert!(last < from && from <= to, "{line}");
+            last = to;
+            for emotion in band["emotions"].as_array().unwrap() {
+                assert!(emotion::words().contains(&emotion.as_str().unwrap()), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_near_the_prompts_of_the_experiments() {
+    let mut prompts = Vec::new();
+    for entry in assets("text/prompts").read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "jsonl") {
+            lines(&path).iter().for_each(|line| strings(line, &mut prompts));
+        }
+    }
+    assert!(prompts.len() > 200, "{} prompts", prompts.len());
+    check_apart(&prompts, 7);
+}
+
+#[test]
+fn nothing_is_copied_from_the_stories_of_others() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora/gemma-171x12/stories.jsonl");
+    let Ok(theirs) = corpus::stories(&path.into()) else {
+        println!("skipped: ../shared/corpora is not here, so nothing is compared with it");
+        return;
+    };
+    check_apart(&theirs.items.into_iter().map(|story| story.text).collect::<Vec<_>>(), 8);
+}
