@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::ModelError;
 use super::date;
-use super::source::{Fields, Source, read};
+use super::files::{Fields, Source, read};
 
 /// Who says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

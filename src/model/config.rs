@@ -1,6 +1,6 @@
 //! What a decoder looks like, whatever family it comes from: sizes, kinds of parts, and where its tensors are.
 
-use super::rope::Rope;
+use super::decoder::rope::Rope;
 
 /// One decoder. Every size is at least 1 and small enough that products of two do not overflow.
 #[derive(Clone, Debug, PartialEq)]

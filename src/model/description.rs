@@ -9,10 +9,10 @@ use super::ModelError;
 use super::chat::Chat;
 use super::config::Config;
 use super::family;
+use super::files::{Fields, Source, Weights};
 use super::gguf::Gguf;
-use super::source::{Fields, Source};
+use super::hub;
 use super::tokenizer::TextTokenizer;
-use super::weights::Weights;
 
 pub(super) struct Description {
     pub id: String,
@@ -32,7 +32,7 @@ impl Description {
     pub fn find(path: &Path) -> Result<Self, ModelError> {
         match gguf_at(path) {
             Some(file) => Self::of_gguf(&file),
-            None => Self::of_folder(Source::find(path)?),
+            None => Self::of_folder(source_at(path)?),
         }
     }
 
@@ -69,8 +69,22 @@ impl Description {
 pub(super) fn weight_files(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
     match gguf_at(path) {
         Some(file) => Ok(vec![file]),
-        None => Source::find(path)?.weight_files(),
+        None => source_at(path)?.weight_files(),
     }
+}
+
+/// A folder, or else the `owner/name` of a model in the local Hugging Face cache.
+fn source_at(path: &Path) -> Result<Source, ModelError> {
+    if path.is_dir() {
+        let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let last = || full.file_name().map_or_else(|| full.display().to_string(), |name| name.to_string_lossy().into());
+        return Ok(Source { id: hub::name_of_snapshot(&full).unwrap_or_else(last), folder: path.to_owned() });
+    }
+    if path.exists() {
+        let hint = "Name the folder with config.json, tokenizer.json and *.safetensors, not a file in it".into();
+        return Err(ModelError::NotFound { path: path.to_owned(), hint });
+    }
+    hub::cached(path)
 }
 
 fn gguf_at(path: &Path) -> Option<PathBuf> {

@@ -1,13 +1,10 @@
 //! A language model with a tap after every block. The only module which knows candle.
 //!
 //! [`Model::open`] reads a folder as Hugging Face lays it out, or a GGUF file. `family` reads its config.json into one [`config::Config`], which
-//! describes a single [`decoder`] for all architectures; `loader` fills it from the weight files. A run keeps its keys and values in a [`Cache`]
+//! describes a single [`decoder`] for all architectures, filled from the weight `files`. A run keeps its keys and values in a [`Cache`]
 //! of its own, so a model has no state and is shared freely between threads.
 
-mod attention;
 mod batch;
-mod block;
-mod cache;
 mod chat;
 mod config;
 mod date;
@@ -15,20 +12,13 @@ mod decoder;
 mod description;
 mod error;
 mod family;
+mod files;
 mod gguf;
 mod hub;
-mod kernel;
-mod linear;
-mod loader;
-mod matrix;
 mod memory;
-mod mlp;
 mod precision;
-mod rope;
 mod sampling;
-mod source;
 mod tokenizer;
-mod weights;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -36,9 +26,8 @@ use std::path::Path;
 use ndarray::Array3;
 use serde::Serialize;
 
-pub use cache::Cache;
 pub use chat::{Message, Role};
-pub use decoder::{Logits, Pass, Tap};
+pub use decoder::{Cache, Logits, Pass, Tap};
 pub use error::ModelError;
 pub use hub::{Hub, HubError, hub_name};
 pub use precision::Precision;
@@ -48,12 +37,11 @@ pub use tokenizer::TextStream;
 use crate::job::{Cancel, Sink};
 use batch::Threads;
 use chat::Chat;
-use decoder::Decoder;
+use decoder::{Decoder, Loader};
 use description::Description;
-use loader::Loader;
+use files::Weights;
 use memory::Need;
 use tokenizer::TextTokenizer;
-use weights::Weights;
 
 /// What a loaded model is. Serialises as `circumplex info --json` prints it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -268,7 +256,7 @@ impl Model {
 
     /// SHA-256 over the model's weight files in name order, without opening it.
     pub fn weights_sha256(path: &Path) -> Result<String, ModelError> {
-        weights::sha256(description::weight_files(path)?)
+        files::sha256(description::weight_files(path)?)
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use super::ModelError;
-use super::source;
+use super::files;
 
 pub(super) struct TextTokenizer {
     tokenizer: Tokenizer,
@@ -21,7 +21,7 @@ pub(super) struct TextTokenizer {
 
 impl TextTokenizer {
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let bytes = source::read(path, "the tokenizer", "Put the model's tokenizer.json there")?;
+        let bytes = files::read(path, "the tokenizer", "Put the model's tokenizer.json there")?;
         let json = serde_json::from_slice(&bytes)
             .map_err(|error| ModelError::Tokenizer { path: path.to_owned(), problem: error.to_string() })?;
         Self::from_json(json, path)

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::model::ModelError;
 use crate::model::config::{Activation, Layer, MlpKind};
-use crate::model::rope::{Rope, Scaling};
-use crate::model::source::Fields;
+use crate::model::decoder::rope::{Rope, Scaling};
+use crate::model::files::Fields;
 
 pub(super) const MOST_BLOCKS: usize = 10_000;
 pub(super) const MOST_WIDTH: usize = 1 << 20;

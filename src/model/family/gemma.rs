@@ -7,8 +7,8 @@ use super::fields::{MOST_BLOCKS, activation, cap, sliding, window, with_windows}
 use super::llama;
 use crate::model::ModelError;
 use crate::model::config::{Config, Names, NormKind, QkNorm};
-use crate::model::rope::{self, Rope, Scaling};
-use crate::model::source::Fields;
+use crate::model::decoder::rope::{self, Rope, Scaling};
+use crate::model::files::Fields;
 
 const NAMES: Names = Names {
     prefixes: &["model.", "model.language_model.", "language_model.model."],

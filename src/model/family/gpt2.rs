@@ -4,7 +4,7 @@
 use super::fields::{MOST_BLOCKS, MOST_CONTEXT, MOST_VOCAB, MOST_WIDTH, activation, alike, divide};
 use crate::model::ModelError;
 use crate::model::config::{Config, LinearLayout, MlpNames, Names, NormKind, QkvNames};
-use crate::model::source::Fields;
+use crate::model::files::Fields;
 
 pub(super) const NAMES: Names = Names {
     prefixes: &["transformer."],

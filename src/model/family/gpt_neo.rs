@@ -7,7 +7,7 @@ use super::fields::{MOST_BLOCKS, MOST_CONTEXT, MOST_VOCAB, MOST_WIDTH, activatio
 use super::gpt2;
 use crate::model::ModelError;
 use crate::model::config::{Config, LinearLayout, Names, NormKind, QkvNames};
-use crate::model::source::Fields;
+use crate::model::files::Fields;
 
 const NAMES: Names = Names {
     qkv: QkvNames::Split(["attn.attention.q_proj", "attn.attention.k_proj", "attn.attention.v_proj"]),

@@ -3,8 +3,8 @@
 use super::fields::{MOST_BLOCKS, MOST_CONTEXT, MOST_VOCAB, MOST_WIDTH, activation, alike, context, divide};
 use crate::model::ModelError;
 use crate::model::config::{Config, LinearLayout, MlpNames, Names, NormKind, QkvNames};
-use crate::model::rope;
-use crate::model::source::Fields;
+use crate::model::decoder::rope;
+use crate::model::files::Fields;
 
 const NAMES: Names = Names {
     prefixes: &["gpt_neox."],

@@ -6,8 +6,8 @@ use super::fields::{
 };
 use crate::model::ModelError;
 use crate::model::config::{Config, LinearLayout, MlpNames, Names, NormKind, QkvNames};
-use crate::model::rope;
-use crate::model::source::Fields;
+use crate::model::decoder::rope;
+use crate::model::files::Fields;
 
 pub(super) const NAMES: Names = Names {
     prefixes: &["model."],

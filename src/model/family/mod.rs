@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::ModelError;
 use super::config::Config;
-use super::source::Fields;
+use super::files::Fields;
 
 pub(super) use fields::MOST_CONTEXT;
 

@@ -3,7 +3,7 @@
 use super::llama;
 use crate::model::ModelError;
 use crate::model::config::{Config, Names, QkNorm};
-use crate::model::source::Fields;
+use crate::model::files::Fields;
 
 const NAMES: Names = Names {
     attention_norms: [None, Some("post_attention_layernorm")],

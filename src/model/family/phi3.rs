@@ -4,7 +4,7 @@ use super::fields::{window, with_windows};
 use super::llama;
 use crate::model::ModelError;
 use crate::model::config::{Config, MlpNames, Names, QkvNames};
-use crate::model::source::Fields;
+use crate::model::files::Fields;
 
 const NAMES: Names = Names {
     qkv: QkvNames::Fused("self_attn.qkv_proj"),

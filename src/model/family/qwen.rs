@@ -5,7 +5,7 @@ use super::fields::{MOST_BLOCKS, MOST_WIDTH, sliding, whole_numbers, window, wit
 use super::llama;
 use crate::model::ModelError;
 use crate::model::config::{Config, MlpKind, QkNorm};
-use crate::model::source::Fields;
+use crate::model::files::Fields;
 
 pub(super) fn read2(config: &Fields) -> Result<Config, ModelError> {
     Ok(Config { attention_bias: true, ..read_windows(config)? })

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::Gguf;
 use crate::model::ModelError;
 use crate::model::config::{Config, LinearLayout, MlpNames, Names, NormKind, QkvNames};
+use crate::model::decoder::rope::{Rope, Scaling};
 use crate::model::family;
-use crate::model::rope::{Rope, Scaling};
-use crate::model::source::Fields;
+use crate::model::files::Fields;
 
 /// The name in `general.architecture`, config.json's, and what the tensors are called.
 const ARCHITECTURES: &[(&str, &str, &Names)] = &[

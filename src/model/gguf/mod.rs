@@ -16,8 +16,8 @@ use serde_json::Map;
 use super::ModelError;
 use super::chat::Chat;
 use super::config::Config;
+use super::files::{self, Weights};
 use super::tokenizer::TextTokenizer;
-use super::weights::{self, Weights};
 
 /// The header of a file: everything but the tensors' bytes.
 pub(super) struct Gguf {
@@ -29,7 +29,7 @@ pub(super) struct Gguf {
 impl Gguf {
     /// Reads the header.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let bytes = Arc::new(weights::map(path)?);
+        let bytes = Arc::new(files::map(path)?);
         let content = Content::read(&mut Cursor::new(&bytes[..]))
             .map_err(|error| ModelError::Gguf { path: path.to_owned(), problem: first_line(&error.to_string()) })?;
         Ok(Self { path: path.to_owned(), bytes, content })

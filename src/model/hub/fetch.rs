@@ -14,7 +14,7 @@ use super::{Hub, HubError};
 use crate::job::{Cancel, Sink};
 use crate::model::ModelError;
 use crate::model::family;
-use crate::model::source::{Fields, weight_names};
+use crate::model::files::{Fields, weight_names};
 
 /// Longest list of files which is read.
 const LONGEST_LIST: usize = 64 << 20;

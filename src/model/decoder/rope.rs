@@ -4,12 +4,13 @@
 
 use candle_core::{Device, Tensor};
 
-use super::ModelError;
-use super::source::Fields;
+use crate::model::ModelError;
+use crate::model::family::MOST_CONTEXT;
+use crate::model::files::Fields;
 
 /// How queries and keys are turned.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rope {
+pub(in crate::model) struct Rope {
     pub base: f64,
     /// Dimensions of a head which are turned, an even number; the rest stay.
     pub dims: usize,
@@ -18,7 +19,7 @@ pub(super) struct Rope {
 
 /// How a model reads texts longer than it was first trained on.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Scaling {
+pub(in crate::model) enum Scaling {
     None,
     /// Positions are divided.
     Linear {
@@ -54,7 +55,7 @@ pub(super) enum Scaling {
 
 /// Cosines and sines of some positions, both [t, dims / 2].
 #[derive(Clone, Debug)]
-pub(super) struct Angles {
+pub(in crate::model) struct Angles {
     pub cos: Tensor,
     pub sin: Tensor,
 }
@@ -120,14 +121,19 @@ impl Rope {
 
 /// What the family of a model says of its rotary positions, where config.json says nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Defaults {
+pub(in crate::model) struct Defaults {
     pub base: f64,
     /// Share of a head's dimensions which are turned.
     pub share: f64,
 }
 
 /// Reads `rope_parameters` of newer files, or `rope_theta` and `rope_scaling` of older ones.
-pub(super) fn read(config: &Fields, head_dim: usize, context: usize, defaults: Defaults) -> Result<Rope, ModelError> {
+pub(in crate::model) fn read(
+    config: &Fields,
+    head_dim: usize,
+    context: usize,
+    defaults: Defaults,
+) -> Result<Rope, ModelError> {
     let (newer, older) = (config.table("rope_parameters")?, config.table("rope_scaling")?);
     let base = config.positive_or("rope_theta", defaults.base)?;
     let share = config.positive_or("partial_rotary_factor", defaults.share)?;
@@ -142,7 +148,7 @@ pub(super) fn read(config: &Fields, head_dim: usize, context: usize, defaults: D
 }
 
 /// One of two tables of `rope_parameters`, where blocks differ.
-pub(super) fn read_kind(
+pub(in crate::model) fn read_kind(
     config: &Fields,
     table: &Fields,
     head_dim: usize,
@@ -166,8 +172,8 @@ fn turned(config: &Fields, head_dim: usize, share: f64) -> Result<usize, ModelEr
 fn scaling(config: &Fields, table: &Fields, base: f64, dims: usize, context: usize) -> Result<Scaling, ModelError> {
     let factor = || table.positive("factor");
     let original = || -> Result<usize, ModelError> {
-        let outside = config.count_or("original_max_position_embeddings", super::family::MOST_CONTEXT)?;
-        let inside = table.count_or("original_max_position_embeddings", super::family::MOST_CONTEXT)?;
+        let outside = config.count_or("original_max_position_embeddings", MOST_CONTEXT)?;
+        let inside = table.count_or("original_max_position_embeddings", MOST_CONTEXT)?;
         Ok(outside.or(inside).unwrap_or(context))
     };
     match table.text_or("rope_type", table.text_or("type", "default")?)? {

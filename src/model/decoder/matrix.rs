@@ -6,12 +6,12 @@ use std::sync::Arc;
 use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
 use candle_core::{D, Device, Module, Tensor};
 
-use super::ModelError;
 use super::kernel::Product;
+use crate::model::ModelError;
 
 /// Rows are outputs: [out, in].
 #[derive(Clone, Debug)]
-pub(super) enum Matrix {
+pub(in crate::model) enum Matrix {
     Dense(Tensor),
     Quantised(Arc<QTensor>),
 }
@@ -91,7 +91,7 @@ impl Matrix {
 
 /// What weights lose when they are rounded: sums of squares.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rounding {
+pub(in crate::model) struct Rounding {
     lost: f64,
     all: f64,
 }

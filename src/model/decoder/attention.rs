@@ -3,13 +3,13 @@
 use candle_core::Tensor;
 use candle_nn::rotary_emb::rope_thd;
 
-use super::ModelError;
 use super::cache::Cache;
-use super::config::{Config, Layer, QkNorm, QkvNames};
 use super::kernel::CausalAttention;
 use super::linear::{Linear, Norm, Part};
 use super::loader::Loader;
 use super::rope::Angles;
+use crate::model::ModelError;
+use crate::model::config::{Config, Layer, QkNorm, QkvNames};
 
 pub(super) struct Attention {
     qkv: Linear,

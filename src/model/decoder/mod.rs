@@ -1,20 +1,31 @@
 //! The decoder: embedding, blocks with a tap after each, final norm, head. One for every family.
 
+mod attention;
+mod block;
+mod cache;
+mod kernel;
+mod linear;
+mod loader;
+pub(super) mod matrix;
+mod mlp;
+pub(super) mod rope;
+
 use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, Array3};
 
-use super::ModelError;
-use super::block::Block;
-use super::cache::Cache;
-use super::config::Config;
-use super::linear::{Linear, Norm};
-use super::loader::Loader;
-use super::matrix::Matrix;
-use super::rope::Angles;
+pub use cache::Cache;
+pub(super) use loader::Loader;
+
 use crate::job::Cancel;
+use crate::model::ModelError;
+use crate::model::config::Config;
 use crate::steering::{BlockPush, Push, PushTally};
+use block::Block;
+use linear::{Linear, Norm};
+use matrix::Matrix;
+use rope::Angles;
 
 /// What a pass adds to the residual, and what it gives back.
 #[derive(Clone, Debug, Default)]

@@ -2,15 +2,15 @@
 
 use candle_core::Tensor;
 
-use super::ModelError;
-use super::Precision;
-use super::config::LinearLayout;
 use super::matrix::{Matrix, Rounding};
-use super::weights::Weights;
 use crate::job::{Cancel, Progress, Sink};
+use crate::model::ModelError;
+use crate::model::Precision;
+use crate::model::config::LinearLayout;
+use crate::model::files::Weights;
 
 /// The way from the weight files to the parts of a decoder.
-pub(super) struct Loader<'a> {
+pub(in crate::model) struct Loader<'a> {
     weights: Weights,
     prefix: &'static str,
     cancel: &'a Cancel,
@@ -23,7 +23,7 @@ pub(super) struct Loader<'a> {
 
 /// What the weights have become in memory.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Loaded {
+pub(in crate::model) struct Loaded {
     pub bytes: u64,
     pub rounding: Rounding,
 }

@@ -13,15 +13,15 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::ModelError;
-use super::matrix::Matrix;
-use super::source::Source;
+use super::Source;
+use crate::model::ModelError;
+use crate::model::decoder::matrix::Matrix;
 
 /// Blocks which are looked through for NaN at a time.
 const CHECKED_BLOCKS: usize = 1 << 16;
 
 /// All tensors of a model, still on disk, and a tally of what has been taken.
-pub(super) struct Weights {
+pub(in crate::model) struct Weights {
     files: Vec<Mapped>,
     /// Name of a tensor -> the file it is in, where its bytes are, its shape and type.
     tensors: BTreeMap<String, Stored>,
@@ -234,7 +234,7 @@ impl Weights {
 }
 
 /// SHA-256 over the bytes of the weight files, in name order, as lower-case hexadecimal digits.
-pub(super) fn sha256(files: Vec<PathBuf>) -> Result<String, ModelError> {
+pub(in crate::model) fn sha256(files: Vec<PathBuf>) -> Result<String, ModelError> {
     let mut hash = Sha256::new();
     for path in files {
         let mut file = open(&path)?;
@@ -247,7 +247,7 @@ fn open(path: &Path) -> Result<File, ModelError> {
     File::open(path).map_err(|source| ModelError::Read { path: path.to_owned(), source })
 }
 
-pub(super) fn map(path: &Path) -> Result<Mmap, ModelError> {
+pub(in crate::model) fn map(path: &Path) -> Result<Mmap, ModelError> {
     let file = open(path)?;
     let unreadable = |source| ModelError::Read { path: path.to_owned(), source };
     if !file.metadata().map_err(unreadable)?.is_file() {

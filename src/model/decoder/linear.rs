@@ -2,11 +2,11 @@
 
 use candle_core::Tensor;
 
-use super::ModelError;
-use super::config::{Config, LinearLayout, NormKind};
 use super::kernel::{Normalise, Product};
 use super::loader::Loader;
 use super::matrix::{Factors, Matrix};
+use crate::model::ModelError;
+use crate::model::config::{Config, LinearLayout, NormKind};
 
 pub(super) struct Norm(Normalise);
 

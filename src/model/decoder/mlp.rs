@@ -3,12 +3,12 @@
 use candle_core::{D, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
-use super::ModelError;
-use super::config::{Config, MlpKind, MlpNames};
 use super::kernel::Activate;
 use super::linear::{Linear, Part};
 use super::loader::Loader;
 use super::matrix::Matrix;
+use crate::model::ModelError;
+use crate::model::config::{Config, MlpKind, MlpNames};
 
 pub(super) enum Mlp {
     Dense(Dense),

@@ -2,14 +2,14 @@
 
 use candle_core::Tensor;
 
-use super::ModelError;
 use super::attention::Attention;
 use super::cache::Cache;
-use super::config::Config;
 use super::linear::Norm;
 use super::loader::Loader;
 use super::mlp::Mlp;
 use super::rope::Angles;
+use crate::model::ModelError;
+use crate::model::config::Config;
 
 pub(super) struct Block {
     attention: Attention,

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use candle_nn::kv_cache::KvCache;
 
-use super::ModelError;
+use crate::model::ModelError;
 
 /// Keys and values grow by this many positions at a time.
 const STEP: usize = 256;
@@ -16,7 +16,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    pub(super) fn new(blocks: usize, context: usize, planned: usize) -> Self {
+    pub(in crate::model) fn new(blocks: usize, context: usize, planned: usize) -> Self {
         Self { blocks: (0..blocks).map(|_| KvCache::new(0, STEP.min(context))).collect(), len: 0, planned }
     }
 
@@ -59,7 +59,7 @@ impl Cache {
         Ok(())
     }
 
-    pub(super) fn blocks(&self) -> usize {
+    pub(in crate::model) fn blocks(&self) -> usize {
         self.blocks.len()
     }
 
