@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use candle_core::Device;
 use ndarray::Array3;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -19,17 +20,23 @@ const SMALL: u64 = 20_000_000;
 pub(super) enum Threads {
     One(ThreadPool),
     All,
+    /// The caller's, since an accelerator computes.
+    Caller,
 }
 
 impl Threads {
-    pub fn for_model(parameters: u64) -> Result<Self, ModelError> {
+    pub fn for_model(parameters: u64, device: &Device) -> Result<Self, ModelError> {
+        if !device.is_cpu() {
+            return Ok(Self::Caller);
+        }
         if parameters < SMALL { Ok(Self::One(lone_pool()?)) } else { Ok(Self::All) }
     }
 
     pub fn run<R: Send>(&self, f: impl FnOnce() -> R + Send) -> R {
         match self {
             Self::One(pool) => pool.install(f),
-            Self::All => candle_core::Device::Cpu.with_context(f),
+            Self::All => Device::Cpu.with_context(f),
+            Self::Caller => f(),
         }
     }
 }
@@ -51,7 +58,7 @@ pub(super) fn residuals(
         Ok(decoder.forward(text, 0, None, &tap, cancel)?.residual)
     };
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    if texts.len() < workers {
+    if texts.len() < workers || matches!(threads, Threads::Caller) {
         return texts.iter().filter_map(|text| threads.run(|| one(text)).transpose()).collect();
     }
     let next = AtomicUsize::new(0);

@@ -16,6 +16,8 @@ mod files;
 mod gguf;
 mod hub;
 mod memory;
+#[cfg(test)]
+mod portable_tests;
 mod precision;
 mod sampling;
 mod tokenizer;
@@ -23,6 +25,7 @@ mod tokenizer;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use candle_core::Device;
 use ndarray::Array3;
 use serde::Serialize;
 
@@ -37,7 +40,7 @@ pub use tokenizer::TextStream;
 use crate::job::{Cancel, Sink};
 use batch::Threads;
 use chat::Chat;
-use decoder::{Decoder, Loader};
+use decoder::{Decoder, Loader, Place};
 use description::Description;
 use files::Weights;
 use memory::Need;
@@ -98,9 +101,20 @@ impl Model {
 
     /// The same, with the matrices kept as asked.
     pub fn open_as(path: &Path, precision: Precision, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
+        Self::open_at(path, precision, Place::on(Device::Cpu), cancel, progress)
+    }
+
+    fn open_at(
+        path: &Path,
+        precision: Precision,
+        place: Place,
+        cancel: &Cancel,
+        progress: Sink,
+    ) -> Result<Self, ModelError> {
+        let device = place.device().clone();
         let Description { id, architecture, config, tokenizer, chat, ends, weights } = Description::find(path)?;
         let names = config.names;
-        let mut loader = Loader::new(weights, names.prefixes, names.embedding, precision, cancel, progress);
+        let mut loader = Loader::new(weights, names.prefixes, names.embedding, precision, place, cancel, progress);
         // A size which the weights contradict is better named than refused as too large.
         loader.check(names.embedding, &[config.vocab, config.width])?;
         if let Some(free) = memory::free() {
@@ -131,7 +145,7 @@ impl Model {
             chat_template: chat.has_template(),
             warnings,
         };
-        let threads = Threads::for_model(info.parameters)?;
+        let threads = Threads::for_model(info.parameters, &device)?;
         Ok(Self { info, decoder, tokenizer, chat, ends, threads })
     }
 

@@ -7,6 +7,7 @@ use super::cache::Cache;
 use super::kernel::CausalAttention;
 use super::linear::{Linear, Norm, Part};
 use super::loader::Loader;
+use super::place::Place;
 use super::rope::Angles;
 use crate::model::ModelError;
 use crate::model::config::{Config, Layer, QkNorm, QkvNames};
@@ -16,6 +17,7 @@ pub(super) struct Attention {
     qk_norms: Option<(QkNorm, [Norm; 2])>,
     out: Linear,
     kernel: CausalAttention,
+    place: Place,
 }
 
 impl Attention {
@@ -63,7 +65,8 @@ impl Attention {
             window: layer.window,
             cap: config.attention_cap,
         };
-        Ok(Self { qkv, qk_norms, out: Linear::load(loader, layout, width, out, config.attention_out_bias)?, kernel })
+        let out = Linear::load(loader, layout, width, out, config.attention_out_bias)?;
+        Ok(Self { qkv, qk_norms, out, kernel, place: loader.place().clone() })
     }
 
     /// attention(x), added to `onto` where there is one.
@@ -96,7 +99,7 @@ impl Attention {
             None => (k, v),
             Some((cache, block)) => cache.append(block, &k, &v)?,
         };
-        self.out.forward_onto(&q.apply_op3_no_bwd(&k, &v, &self.kernel)?, onto)
+        self.out.forward_onto(&self.place.attend(&self.kernel, &q, &k, &v)?, onto)
     }
 }
 

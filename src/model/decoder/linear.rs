@@ -5,10 +5,21 @@ use candle_core::Tensor;
 use super::kernel::{Normalise, Product};
 use super::loader::Loader;
 use super::matrix::{Factors, Matrix};
+use super::place::Place;
+use super::portable;
 use crate::model::ModelError;
 use crate::model::config::{Config, LinearLayout, NormKind};
 
-pub(super) struct Norm(Normalise);
+/// A norm over rows.
+pub(super) struct Norm {
+    width: usize,
+    arithmetic: NormArithmetic,
+}
+
+enum NormArithmetic {
+    Ours(Normalise),
+    Portable(portable::Norm),
+}
 
 impl Norm {
     pub fn load(loader: &mut Loader, config: &Config, name: &str, width: usize) -> Result<Self, ModelError> {
@@ -20,18 +31,26 @@ impl Norm {
             NormKind::Rms | NormKind::RmsFromOne => None,
             NormKind::Layer => Some(loader.take(&format!("{name}.bias"), &[width])?.to_vec1()?),
         };
-        Ok(Self(Normalise { weight, bias, eps: config.norm_eps as f32 }))
+        let normalise = Normalise { weight, bias, eps: config.norm_eps as f32 };
+        let arithmetic = match loader.place().norms() {
+            true => NormArithmetic::Ours(normalise),
+            false => NormArithmetic::Portable(portable::Norm::new(normalise, loader.place().device())?),
+        };
+        Ok(Self { width, arithmetic })
     }
 
     /// Norms rows.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
-        Ok(x.apply_op1_no_bwd(&self.0)?)
+        Ok(match &self.arithmetic {
+            NormArithmetic::Ours(normalise) => x.apply_op1_no_bwd(normalise)?,
+            NormArithmetic::Portable(norm) => norm.forward(x)?,
+        })
     }
 
     /// Norms every head of rows [t, heads × width].
     pub fn forward_heads(&self, x: &Tensor) -> Result<Tensor, ModelError> {
         let shape = x.dims2()?;
-        let heads = x.contiguous()?.reshape((x.elem_count() / self.0.weight.len(), self.0.weight.len()))?;
+        let heads = x.contiguous()?.reshape((x.elem_count() / self.width, self.width))?;
         Ok(self.forward(&heads)?.reshape(shape)?)
     }
 }
@@ -51,9 +70,9 @@ impl Part {
 }
 
 /// y = x W + b
-pub(super) struct Linear {
-    factors: Factors,
-    product: Product,
+pub(super) enum Linear {
+    Ours { factors: Factors, product: Product },
+    Portable(portable::Linear),
 }
 
 impl Linear {
@@ -83,12 +102,15 @@ impl Linear {
                 }
             }
         }
-        Ok(Self { factors: Factors::new(matrices)?, product: Product { bias: bias.then(|| biases.concat()) } })
+        Self::new(matrices, bias.then(|| biases.concat()), loader.place())
     }
 
-    /// Matrices side by side, without bias.
-    pub fn of(matrices: Vec<Matrix>) -> Result<Self, ModelError> {
-        Ok(Self { factors: Factors::new(matrices)?, product: Product { bias: None } })
+    /// Matrices side by side, and the bias of all of them.
+    pub fn new(matrices: Vec<Matrix>, bias: Option<Vec<f32>>, place: &Place) -> Result<Self, ModelError> {
+        match place.multiplies() {
+            true => Ok(Self::Ours { factors: Factors::new(matrices)?, product: Product { bias } }),
+            false => Ok(Self::Portable(portable::Linear::new(matrices, bias, place.device())?)),
+        }
     }
 
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, ModelError> {
@@ -97,6 +119,9 @@ impl Linear {
 
     /// x W + b, added to a third tensor where there is one.
     pub fn forward_onto(&self, x: &Tensor, onto: Option<&Tensor>) -> Result<Tensor, ModelError> {
-        self.factors.multiply(x, &self.product, onto)
+        match self {
+            Self::Ours { factors, product } => factors.multiply(x, product, onto),
+            Self::Portable(linear) => Ok(linear.forward_onto(x, onto)?),
+        }
     }
 }

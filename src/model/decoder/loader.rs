@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use super::matrix::{Matrix, Rounding};
+use super::place::Place;
 use crate::job::{Cancel, Progress, Sink};
 use crate::model::ModelError;
 use crate::model::Precision;
@@ -18,6 +19,7 @@ pub(in crate::model) struct Loader<'a> {
     done: u64,
     total: u64,
     precision: Precision,
+    place: Place,
     loaded: Loaded,
 }
 
@@ -35,6 +37,7 @@ impl<'a> Loader<'a> {
         prefixes: &[&'static str],
         known: &str,
         precision: Precision,
+        place: Place,
         cancel: &'a Cancel,
         progress: Sink<'a>,
     ) -> Self {
@@ -42,7 +45,12 @@ impl<'a> Loader<'a> {
         let has = |prefix: &&str| weights.has(&format!("{prefix}{known}"));
         let prefix = if weights.has(known) { "" } else { prefixes.iter().copied().find(has).unwrap_or(usual) };
         let total = weights.count() as u64;
-        Self { weights, prefix, cancel, progress, done: 0, total, precision, loaded: Loaded::default() }
+        Self { weights, prefix, cancel, progress, done: 0, total, precision, place, loaded: Loaded::default() }
+    }
+
+    /// Where the parts shall be. What is taken lies in the processor's memory until a part brings it there.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// A tensor of the decoder, whose name may have the prefix.

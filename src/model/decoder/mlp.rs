@@ -7,6 +7,7 @@ use super::kernel::Activate;
 use super::linear::{Linear, Part};
 use super::loader::Loader;
 use super::matrix::Matrix;
+use super::place::Place;
 use crate::model::ModelError;
 use crate::model::config::{Config, MlpKind, MlpNames};
 
@@ -26,7 +27,7 @@ impl Mlp {
             MlpKind::Dense { inner } => Ok(Self::Dense(Dense::load(loader, config, inner, at)?)),
             MlpKind::Experts { count, active, inner, normalised } => {
                 let router = loader.take(&at(config.names.router), &[count, config.width])?;
-                let router = Linear::of(vec![Matrix::Dense(router)])?;
+                let router = Linear::new(vec![Matrix::Dense(router)], None, loader.place())?;
                 let experts = Experts::load(loader, config, (count, inner), at)?;
                 Ok(Self::Experts(Experts { router, experts, active, normalised }))
             }
@@ -47,6 +48,7 @@ pub(super) struct Dense {
     up: Linear,
     activate: Activate,
     down: Linear,
+    place: Place,
 }
 
 impl Dense {
@@ -68,11 +70,12 @@ impl Dense {
             up: Linear::load(loader, layout, config.width, parts, bias)?,
             activate: Activate { activation: config.activation, gated },
             down: Linear::load(loader, layout, inner, vec![Part::new(at(down), config.width)], bias)?,
+            place: loader.place().clone(),
         })
     }
 
     fn forward(&self, x: &Tensor, onto: Option<&Tensor>) -> Result<Tensor, ModelError> {
-        let inner = self.up.forward(x)?.apply_op1_no_bwd(&self.activate)?;
+        let inner = self.place.activate(&self.activate, &self.up.forward(x)?)?;
         self.down.forward_onto(&inner, onto)
     }
 }
@@ -109,10 +112,12 @@ impl Experts {
             };
             return (0..count).map(expert).collect();
         };
+        let place = loader.place().clone();
         let expert = |index: usize| -> Result<Dense, ModelError> {
             let up = into.iter().map(|stack| stack.one_of(index)).collect::<Result<_, _>>()?;
             let activate = Activate { activation: config.activation, gated: true };
-            Ok(Dense { up: Linear::of(up)?, activate, down: Linear::of(vec![out.one_of(index)?])? })
+            let down = Linear::new(vec![out.one_of(index)?], None, &place)?;
+            Ok(Dense { up: Linear::new(up, None, &place)?, activate, down, place: place.clone() })
         };
         (0..count).map(expert).collect()
     }

@@ -8,6 +8,8 @@ mod linear;
 mod loader;
 pub(super) mod matrix;
 mod mlp;
+mod place;
+mod portable;
 pub(super) mod rope;
 
 use std::ops::Range;
@@ -17,6 +19,7 @@ use ndarray::{Array2, Array3};
 
 pub use cache::Cache;
 pub(super) use loader::Loader;
+pub(super) use place::Place;
 
 use crate::job::Cancel;
 use crate::model::ModelError;
@@ -60,9 +63,11 @@ pub struct Pass {
 
 pub(super) struct Decoder {
     config: Config,
-    /// [V, D]
+    /// Where the blocks and the head are.
+    device: Device,
+    /// [V, D], in the processor's memory, which it need not leave: a text takes a few rows.
     embedding: Matrix,
-    /// Learned positions, [context, D].
+    /// Learned positions, [context, D], beside the embedding.
     positions: Option<Tensor>,
     blocks: Vec<Block>,
     final_norm: Norm,
@@ -83,7 +88,8 @@ impl Decoder {
             blocks.push(Block::load(loader, &config, index)?);
         }
         let final_norm = Norm::load(loader, &config, names.final_norm, config.width)?;
-        Ok((Self { config, embedding, positions, blocks, final_norm, head }, warnings))
+        let device = loader.place().device().clone();
+        Ok((Self { config, device, embedding, positions, blocks, final_norm, head }, warnings))
     }
 
     pub fn config(&self) -> &Config {
@@ -101,9 +107,9 @@ impl Decoder {
     ) -> Result<Pass, ModelError> {
         let (count, width) = (tokens.len(), self.config.width);
         let length = cache.as_ref().map_or(0, |cache| cache.planned()).max(start + count);
-        let angles = self.config.ropes.iter().map(|rope| rope.angles(start, count, length));
+        let angles = self.config.ropes.iter().map(|rope| rope.angles(start, count, length, &self.device));
         let angles: Vec<Angles> = angles.collect::<Result<_, _>>()?;
-        let mut h = self.embed(tokens, start)?;
+        let mut h = self.embed(tokens, start)?.to_device(&self.device)?;
         let mut residual = Vec::with_capacity(if tap.residual { self.blocks.len() * count * width } else { 0 });
         let mut tally = PushTally::default();
         for (index, block) in self.blocks.iter().enumerate() {
@@ -162,7 +168,8 @@ impl Decoder {
 /// differ, they are not tied, whatever config.json says.
 fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -> Result<(Matrix, Linear), ModelError> {
     let (names, shape) = (config.names, [config.vocab, config.width]);
-    let one = |matrix: Matrix| Ok((matrix.clone(), Linear::of(vec![matrix])?));
+    let place = loader.place().clone();
+    let one = |matrix: Matrix| Ok((matrix.clone(), Linear::new(vec![matrix], None, &place)?));
     if config.tied && !loader.has(names.embedding) && loader.has_exact(names.head) {
         return one(loader.take_stack_exact(names.head, &shape)?);
     }
@@ -172,7 +179,7 @@ fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -
     }
     let head = loader.take_stack_exact(names.head, &shape)?;
     if !config.tied {
-        return Ok((embedding, Linear::of(vec![head])?));
+        return Ok((embedding, Linear::new(vec![head], None, &place)?));
     }
     let differ = embedding.dense()?.ne(&head.dense()?)?.flatten_all()?.max(0)?.to_scalar::<u8>()? != 0;
     if !differ {
@@ -183,7 +190,7 @@ fn load_ends(loader: &mut Loader, config: &Config, warnings: &mut Vec<String>) -
         "`tie_word_embeddings` is true, but `{}` differs from the embedding: it is used as it is",
         names.head
     ));
-    Ok((embedding, Linear::of(vec![head])?))
+    Ok((embedding, Linear::new(vec![head], None, &place)?))
 }
 
 /// The push of this block and the rows of the pass it falls on, if any.
@@ -210,7 +217,7 @@ fn add(h: &Tensor, push: &BlockPush, rows: Range<usize>, tally: &mut PushTally) 
     }
     tally.pairs += rows.len();
     tally.tokens = rows.len();
-    Ok(Tensor::from_vec(values, h.shape(), &Device::Cpu)?)
+    Ok(Tensor::from_vec(values, h.shape(), h.device())?)
 }
 
 fn matrix3(values: Vec<f32>, shape: (usize, usize, usize)) -> Result<Array3<f32>, ModelError> {

@@ -62,16 +62,13 @@ pub(in crate::model) struct Angles {
 
 impl Rope {
     /// The angles of `count` positions from `start`, in a text of `length` tokens in all.
-    pub fn angles(&self, start: usize, count: usize, length: usize) -> Result<Angles, ModelError> {
+    pub fn angles(&self, start: usize, count: usize, length: usize, device: &Device) -> Result<Angles, ModelError> {
         let (frequencies, factor) = self.frequencies(length);
         let shape = (count, frequencies.len());
         let angles = (start..start + count).flat_map(|position| frequencies.iter().map(move |f| position as f32 * f));
         let (sin, cos): (Vec<_>, Vec<_>) =
             angles.map(f32::sin_cos).map(|(sin, cos)| (sin * factor, cos * factor)).unzip();
-        Ok(Angles {
-            cos: Tensor::from_vec(cos, shape, &Device::Cpu)?,
-            sin: Tensor::from_vec(sin, shape, &Device::Cpu)?,
-        })
+        Ok(Angles { cos: Tensor::from_vec(cos, shape, device)?, sin: Tensor::from_vec(sin, shape, device)? })
     }
 
     /// Angle per position of each pair, and a factor of cosines and sines.
