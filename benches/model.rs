@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use circumplex::job::{Cancel, silent};
-use circumplex::model::{Logits, Model, Precision, Tap};
+use circumplex::model::{Keep, Logits, Model, Precision, Tap};
 use circumplex::steering::{BlockPush, Push};
 use serde_json::{Map, json};
 
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for precision in [Precision::AsStored, Precision::Q8_0] {
         let start = Instant::now();
-        let model = Model::open_as(&folder, precision, &Cancel::new(), &mut silent)?;
+        let model = Model::open_as(&folder, Keep { precision, ..Keep::default() }, &Cancel::new(), &mut silent)?;
         let load = start.elapsed();
         let tokens: Vec<u32> = (0..PREFILL as u32).map(|i| i * 7919 % VOCAB as u32).collect();
         let push = Push {

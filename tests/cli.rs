@@ -150,6 +150,7 @@ fn wrong_usage_exits_with_2() {
     check_fails(&[&GENERATE[..], &["--bank", "BANK", "--steer", "calm=warm"]].concat(), 2, &["warm"]);
     check_fails(&[&GENERATE[..], &["--steer", "calm=0.1"]].concat(), 2, &["--bank"]);
     check_fails(&["dump", "--model", "MODEL", "--tokens", "1,x", "--out", "f"], 2, &["x"]);
+    check_fails(&["info", "--model", "MODEL", "--device", "gpu"], 2, &["cuda:N"]);
 }
 
 #[test]
@@ -165,6 +166,30 @@ fn failed_work_exits_with_1_and_says_what_to_do() {
     check_fails(&["generate", "--model", "MODEL", "--prompt", &"a ".repeat(500)], 1, &["can read only"]);
     check_fails(&["dump", "--model", "MODEL", "--tokens", "99999", "--out", "f"], 1, &["99999"]);
     check_fails(&["dump", "--model", "MODEL", "--tokens", "5", "--out", "no/such/folder/f"], 1, &["no/such/folder/f"]);
+}
+
+#[test]
+fn info_names_the_device() {
+    let bench = bench();
+    assert_eq!(bench.json(&["info", "--model", "MODEL", "--device", "cpu", "--json"])["device"], "cpu");
+    let table = bench.run(&["info", "--model", "MODEL", "--device", "cpu"]).out;
+    assert!(table.lines().any(|line| line.split_whitespace().eq(["Device", "cpu"])), "{table}");
+}
+
+#[test]
+fn a_device_which_is_not_there_is_refused_wherever_a_model_is_loaded() {
+    let says = ["the device cuda:99 cannot be used", "\n", "--device cpu"];
+    let no_such = ["--model", "MODEL", "--device", "cuda:99"];
+    for command in [
+        &["info"][..],
+        &["read", "--bank", "BANK", "--text", "a"],
+        &["generate", "--prompt", "a"],
+        &["build", "--out", "f"],
+        &["dump", "--tokens", "5", "--out", "f"],
+        &["screenshot", "--out", "f"],
+    ] {
+        check_fails(&[command, &no_such].concat(), 1, &says);
+    }
 }
 
 #[test]

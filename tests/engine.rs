@@ -11,7 +11,7 @@ use std::time::Duration;
 use circumplex::bank::{Bank, VectorSet};
 use circumplex::engine::{self, Event, Plan, Reply, Request, RunRequest, Sampling, Steered, Step, generate};
 use circumplex::job::Cancel;
-use circumplex::model::{Model, Precision};
+use circumplex::model::{Keep, Model};
 use circumplex::steering::{BlockRange, ChangeRule, Scope, Steering, Term, resolve};
 use support::{bank_for, open, tiny};
 
@@ -173,7 +173,7 @@ fn request(run: u64, max_tokens: usize) -> RunRequest {
 /// An engine with the tiny model and a bank for it open.
 fn engine_with_bank(folder: &tempfile::TempDir) -> engine::Handle {
     let handle = engine::start(|| {}).unwrap();
-    handle.send(Request::OpenModel(tiny(MODEL), Precision::AsStored));
+    handle.send(Request::OpenModel(tiny(MODEL), Keep::default()));
     let path = folder.path().join("bank.safetensors");
     let model = open(&tiny(MODEL));
     complete(bank_for(&model)).save(&path).unwrap();
@@ -194,7 +194,7 @@ fn complete(mut bank: Bank) -> Bank {
 fn a_failed_opening_keeps_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let handle = engine_with_bank(&folder);
-    handle.send(Request::OpenModel(PathBuf::from("no/such/model"), Precision::AsStored));
+    handle.send(Request::OpenModel(PathBuf::from("no/such/model"), Keep::default()));
     assert!(until_ended(&handle).iter().any(|event| matches!(event, Event::Failed { .. })));
     handle.send(Request::Run(request(1, 3)));
     let events = until_ended(&handle);

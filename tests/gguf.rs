@@ -8,7 +8,7 @@ mod model_support;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, Tensor};
 use circumplex::job::Cancel;
-use circumplex::model::{Logits, Message, Model, Precision, Tap};
+use circumplex::model::{Keep, Logits, Message, Model, Precision, Tap};
 use model_support::{open, read_tensors, reference};
 use ndarray::{Array2, Array3, ArrayView1, ArrayView2};
 
@@ -285,7 +285,8 @@ fn a_folder_with_one_gguf_file_is_a_model() {
 fn rounding_on_load_equals_a_rounded_file() {
     let folder = reference("gguf");
     let load = |path: &str, precision| {
-        Model::open_as(&folder.join(path), precision, &Cancel::new(), &mut circumplex::job::silent).unwrap()
+        let keep = Keep { precision, ..Keep::default() };
+        Model::open_as(&folder.join(path), keep, &Cancel::new(), &mut circumplex::job::silent).unwrap()
     };
     let exact = load("llama.f16.gguf", Precision::AsStored);
     let rounded = load("llama.f16.gguf", Precision::Q8_0);
@@ -305,7 +306,8 @@ fn rounding_on_load_equals_a_rounded_file() {
     assert!(divergence(&logits, &expected["llama.cpp.q8_0"].array2()) < 1e-3);
 
     // What is stored [in, out] is turned first. Of GPT-2's matrices here only those with 96 inputs are whole blocks of 32.
-    let gpt2 = Model::open_as(&reference("gpt2-tied"), Precision::Q8_0, &Cancel::new(), &mut circumplex::job::silent);
+    let keep = Keep { precision: Precision::Q8_0, ..Keep::default() };
+    let gpt2 = Model::open_as(&reference("gpt2-tied"), keep, &Cancel::new(), &mut circumplex::job::silent);
     assert!(gpt2.unwrap().info().rounding.is_some());
 }
 

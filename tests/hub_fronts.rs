@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use circumplex::engine::{self, Event, FetchRequest, Request, Work};
-use circumplex::model::Precision;
+use circumplex::model::Keep;
 use hub_support::{Bench, NAME, bench, wait_for};
 use support::open;
 
@@ -70,11 +70,7 @@ fn a_path_never_goes_to_the_network() {
 fn the_engine_fetches_and_opens() {
     let bench = bench(|_| {});
     let handle = engine::start(|| {}).unwrap();
-    handle.send(Request::FetchModel(FetchRequest {
-        hub: bench.hub.clone(),
-        name: NAME.into(),
-        precision: Precision::AsStored,
-    }));
+    handle.send(Request::FetchModel(FetchRequest { hub: bench.hub.clone(), name: NAME.into(), keep: Keep::default() }));
     let mut opened = None;
     let mut bytes = 0;
     loop {
@@ -97,11 +93,7 @@ fn the_engine_fetches_and_opens() {
 fn the_engine_stops_a_download() {
     let bench = bench(|manners| manners.stall = Some(10_000));
     let handle = engine::start(|| {}).unwrap();
-    handle.send(Request::FetchModel(FetchRequest {
-        hub: bench.hub.clone(),
-        name: NAME.into(),
-        precision: Precision::AsStored,
-    }));
+    handle.send(Request::FetchModel(FetchRequest { hub: bench.hub.clone(), name: NAME.into(), keep: Keep::default() }));
     wait_for(&bench.part(), 10_000);
     handle.stop();
     let asked = Instant::now();

@@ -8,12 +8,14 @@ use egui::{RawInput, Rect, vec2};
 use super::{App, Appearance, Command, Pick, Picker, Settings, at_once, background, install_theme};
 use crate::engine::{self, Work};
 use crate::figure::raster::{Image, Raster};
-use crate::model::Hub;
+use crate::model::{Hub, Keep};
 
 /// What a screenshot shows.
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub model: Option<PathBuf>,
+    /// How and where the model is kept.
+    pub keep: Keep,
     pub bank: Option<PathBuf>,
     /// Run as one user turn.
     pub text: Option<String>,
@@ -28,7 +30,8 @@ pub struct Scene {
 /// What the engine reports, and pictures that cannot be drawn.
 pub fn screenshot(scene: &Scene) -> anyhow::Result<Vec<u8>> {
     let engine = engine::start(|| {}).context("no thread for the model")?;
-    let settings = Settings { theme: scene.theme, ..Settings::default() };
+    let Keep { precision, device } = scene.keep;
+    let settings = Settings { theme: scene.theme, precision, device, ..Settings::default() };
     let mut stage = Stage::new(App::new(engine, settings, Box::new(NoPicker), at_once, Hub::from_env()), scene.size);
     if let Some(model) = &scene.model {
         stage.command(Command::OpenModelAt(model.clone()));

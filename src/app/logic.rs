@@ -130,7 +130,7 @@ impl App {
     fn picked(&mut self, pick: Pick, path: PathBuf) {
         let build = self.drafts.build.as_mut();
         match (pick, build) {
-            (Pick::Model | Pick::ModelFile, _) => self.engine.send(Request::OpenModel(path, self.settings.precision)),
+            (Pick::Model | Pick::ModelFile, _) => self.engine.send(Request::OpenModel(path, self.settings.keep())),
             (Pick::Bank, _) => self.engine.send(Request::OpenBank(path)),
             (Pick::Stories, Some(build)) => build.stories = path.display().to_string(),
             (Pick::Neutral, Some(build)) => build.neutral = path.display().to_string(),
@@ -157,7 +157,7 @@ impl App {
             Command::Browse(pick) => self.picker.ask(ctx, pick),
             Command::OpenModelAt(path) => {
                 session.notice = None;
-                self.engine.send(Request::OpenModel(path, self.settings.precision));
+                self.engine.send(Request::OpenModel(path, self.settings.keep()));
             }
             Command::OpenBankAt(path) => {
                 session.notice = None;
@@ -166,8 +166,8 @@ impl App {
             Command::OpenFromHub => self.drafts.hub = Some(HubDraft::new(&self.hub)),
             Command::FetchModel(name) => {
                 session.notice = None;
-                let precision = self.settings.precision;
-                self.engine.send(Request::FetchModel(FetchRequest { hub: self.hub.clone(), name, precision }));
+                let keep = self.settings.keep();
+                self.engine.send(Request::FetchModel(FetchRequest { hub: self.hub.clone(), name, keep }));
             }
             Command::BuildBank => self.drafts.build = Some(BuildDraft::default()),
             Command::Build(draft) => {

@@ -10,7 +10,7 @@ use crate::bank::{Bank, VectorSet};
 use crate::engine::{RunId, Sampling, Work};
 use crate::figure::map::MapColour;
 use crate::job::Progress;
-use crate::model::{ModelInfo, Precision};
+use crate::model::{DeviceChoice, Keep, ModelInfo, Precision};
 use crate::reading::Metric;
 use crate::steering::Steering;
 
@@ -37,6 +37,8 @@ pub struct Settings {
     pub seed: u64,
     /// How the next model that opens is kept in memory.
     pub precision: Precision,
+    /// And on which device.
+    pub device: DeviceChoice,
     pub recent_models: Vec<PathBuf>,
     pub recent_banks: Vec<PathBuf>,
 }
@@ -57,6 +59,7 @@ impl Default for Settings {
             top_p: 0.95,
             seed: 0,
             precision: Precision::default(),
+            device: DeviceChoice::default(),
             recent_models: Vec::new(),
             recent_banks: Vec::new(),
         }
@@ -68,12 +71,21 @@ impl Settings {
     pub fn from_json(json: Option<&str>) -> Self {
         let mut settings: Self = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
         settings.components = settings.components.map(|component| component.max(1));
+        if !settings.device.is_built_in() {
+            // Stored by another build; this one's menu could not take it back.
+            settings.device = DeviceChoice::Auto;
+        }
         settings
     }
 
     pub fn to_json(&self) -> String {
         // Plain data serialises; should it not, the next start has the defaults.
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// How and where the next model that opens is kept.
+    pub fn keep(&self) -> Keep {
+        Keep { precision: self.precision, device: self.device }
     }
 
     pub fn sampling(&self) -> Sampling {

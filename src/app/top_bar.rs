@@ -3,12 +3,12 @@
 use egui::{Ui, vec2};
 
 use super::commands::{entry_of, menu_ui};
-use super::state::{Appearance, file_name};
+use super::state::{Appearance, Settings, file_name};
 use super::theme::{self, PAD};
 use super::widgets::{caption_ui, segmented_ui};
 use super::{Command, View, format};
 use crate::bank::VectorSet;
-use crate::model::{ModelInfo, Precision};
+use crate::model::{DeviceChoice, ModelInfo, Precision};
 use crate::reading::Metric;
 
 pub fn top_bar_ui(ui: &mut Ui, view: &View, can: impl Fn(&Command) -> bool, out: &mut Vec<Command>) {
@@ -41,7 +41,8 @@ fn menu_label(what: &str, name: Option<&str>) -> String {
 
 fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     let model = view.session.model.as_ref();
-    let label = menu_label("Model", model.map(|model| model.info.id.as_str()));
+    let name = model.map(|model| named(&model.info));
+    let label = menu_label("Model", name.as_deref());
     let response = ui.menu_button(label, |ui| {
         ui.set_width(330.0);
         if let Some(model) = model {
@@ -57,6 +58,7 @@ fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
                     ("Heads", format!("{} ({} for keys)", info.heads, info.kv_heads)),
                     ("Context", format!("{} tokens", info.context)),
                     ("Weights", format!("{} in the file, kept as {}", info.dtype, info.precision)),
+                    ("Device", info.device.clone()),
                     ("Memory", memory(info)),
                     (
                         "Chat template",
@@ -71,13 +73,23 @@ fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
             ui.separator();
         }
         precision_ui(ui, view, out);
+        device_ui(ui, view.settings, &DeviceChoice::known(), out);
         ui.separator();
         entry_ui(ui, Command::OpenModel, out);
         entry_ui(ui, Command::OpenModelFile, out);
         entry_ui(ui, Command::OpenFromHub, out);
         recent_ui(ui, &view.settings.recent_models, model.map(|model| model.path.as_path()), Command::OpenModelAt, out);
     });
-    response.response.on_hover_text("The open model");
+    let tooltip = model.map_or("No model is open".into(), |model| format!("The open model, on {}", model.info.device));
+    response.response.on_hover_text(tooltip);
+}
+
+/// What the model is called, and which accelerator holds it.
+fn named(info: &ModelInfo) -> String {
+    if info.device == DeviceChoice::Cpu.to_string() {
+        return info.id.clone();
+    }
+    format!("{} on {}", info.id, info.device)
 }
 
 /// What the weights take, and what rounding cost them.
@@ -99,6 +111,27 @@ fn precision_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     ui.horizontal(|ui| {
         ui.label("The next model is kept as");
         if segmented_ui(ui, &mut settings.precision, &options) {
+            out.push(Command::Settings(Box::new(settings)));
+        }
+    });
+}
+
+/// Where the next model is kept; nothing where there is only one place.
+fn device_ui(ui: &mut Ui, settings: &Settings, known: &[DeviceChoice], out: &mut Vec<Command>) {
+    if known.iter().all(|choice| matches!(choice, DeviceChoice::Auto | DeviceChoice::Cpu)) {
+        return;
+    }
+    let mut settings = settings.clone();
+    let option = |choice: &DeviceChoice| match *choice {
+        DeviceChoice::Auto => (*choice, "Auto", "The accelerator if it answers, else the processor"),
+        DeviceChoice::Cpu => (*choice, "CPU", "The processor"),
+        DeviceChoice::Cuda(_) => (*choice, "CUDA", "The first NVIDIA graphics card"),
+        DeviceChoice::Metal => (*choice, "Metal", "Apple's graphics processor"),
+    };
+    let options: Vec<_> = known.iter().map(option).collect();
+    ui.horizontal(|ui| {
+        ui.label("It runs on");
+        if segmented_ui(ui, &mut settings.device, &options) {
             out.push(Command::Settings(Box::new(settings)));
         }
     });
@@ -247,5 +280,34 @@ fn theme_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
     ];
     if segmented_ui(ui, &mut settings.theme, &options) {
         out.push(Command::Settings(Box::new(settings)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::Queryable as _;
+
+    use super::*;
+
+    /// The device which a click on a label of the menu chooses.
+    fn chosen(known: &'static [DeviceChoice], label: &str) -> Option<DeviceChoice> {
+        let draw = |ui: &mut Ui, out: &mut Vec<Command>| device_ui(ui, &Settings::default(), known, out);
+        let mut harness = Harness::new_ui_state(draw, Vec::new());
+        harness.query_by_label(label)?.click();
+        harness.run();
+        match harness.state().as_slice() {
+            [Command::Settings(settings)] => Some(settings.device),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_menu_offers_the_devices_of_the_build() {
+        use DeviceChoice::{Auto, Cpu, Cuda, Metal};
+        assert_eq!(chosen(&[Auto, Cpu, Cuda(0)], "CUDA"), Some(Cuda(0)));
+        assert_eq!(chosen(&[Auto, Cpu, Metal], "CPU"), Some(Cpu));
+        assert_eq!(chosen(&[Auto, Cpu, Metal], "CUDA"), None);
+        assert_eq!(chosen(&[Auto, Cpu], "CPU"), None, "there is nothing to choose");
     }
 }

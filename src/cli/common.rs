@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
-use crate::model::{Hub, Model, ModelInfo, Precision, hub_name};
+use crate::model::{DeviceChoice, Hub, Keep, Model, ModelInfo, Precision, hub_name};
 use crate::steering::{self, BlockRange, Push, Steering};
 
 /// Wrong usage which clap cannot see: exit code 2.
@@ -32,9 +32,19 @@ pub struct ModelArg {
     /// How matrices are kept: f32 (quantised ones as in their file), or q8_0, a quarter of the memory and faster
     #[arg(long, value_name = "P", default_value = "f32")]
     pub precision: Precision,
+    /// Where the model runs: auto (the accelerator this program was built with, if it answers), cpu, cuda, cuda:N or metal
+    #[arg(long, value_name = "D", default_value = "auto")]
+    pub device: DeviceChoice,
     /// Never use the network: an owner/name must be in the cache
     #[arg(long)]
     pub offline: bool,
+}
+
+impl ModelArg {
+    /// How and where the model is kept.
+    pub fn keep(&self) -> Keep {
+        Keep { precision: self.precision, device: self.device }
+    }
 }
 
 /// `--bank`
@@ -83,7 +93,7 @@ pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> any
 pub fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
     let path = required(&arg.model, "--model", "model")?;
     fetch_missing(arg, cancel)?;
-    Model::open_as(path, arg.precision, cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
+    Model::open_as(path, arg.keep(), cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
 }
 
 /// Downloads the model of `--model` if it is the name of one which the cache does not have.

@@ -33,6 +33,7 @@ fn print_table(info: &ModelInfo) -> anyhow::Result<()> {
         ("Parameters", grouped(info.parameters)),
         ("Type in the file", info.dtype.clone()),
         ("Kept as", kept(info)),
+        ("Device", info.device.clone()),
         ("Blocks", info.blocks.to_string()),
         ("Width", info.width.to_string()),
         ("Heads", format!("{}, {} of keys and values", info.heads, info.kv_heads)),

@@ -63,6 +63,7 @@ pub fn run(args: &ScreenshotArgs) -> anyhow::Result<()> {
     fetch_missing(&args.model, &cancel_on_ctrl_c())?;
     let scene = crate::app::Scene {
         model: args.model.model.clone(),
+        keep: args.model.keep(),
         bank: args.bank.bank.clone(),
         text: args.text.clone(),
         size: args.size,

@@ -127,7 +127,7 @@ pub fn scripted() -> (Handle, Script) {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::Precision;
+    use crate::model::Keep;
     use std::path::PathBuf;
 
     use super::*;
@@ -146,10 +146,10 @@ mod tests {
     #[test]
     fn stop_reaches_what_was_sent_before_it_only() {
         let (handle, script) = scripted();
-        handle.send(Request::OpenModel(PathBuf::from("a"), Precision::AsStored));
-        handle.send(Request::OpenModel(PathBuf::from("b"), Precision::AsStored));
+        handle.send(Request::OpenModel(PathBuf::from("a"), Keep::default()));
+        handle.send(Request::OpenModel(PathBuf::from("b"), Keep::default()));
         handle.stop();
-        handle.send(Request::OpenModel(PathBuf::from("c"), Precision::AsStored));
+        handle.send(Request::OpenModel(PathBuf::from("c"), Keep::default()));
         let flags: Vec<bool> = script.requests.try_iter().map(|(_, cancel)| cancel.is_cancelled()).collect();
         assert_eq!(flags, [true, true, false]);
     }

@@ -17,7 +17,7 @@ use ndarray::Array3;
 use crate::bank::{Bank, Report};
 use crate::corpus::Source;
 use crate::job::Progress;
-use crate::model::{Hub, ModelInfo, Precision};
+use crate::model::{Hub, Keep, ModelInfo};
 
 /// Number of a run or a job. Events of an older run than the one shown are dropped.
 pub type RunId = u64;
@@ -26,7 +26,7 @@ pub type RunId = u64;
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Load a model folder or GGUF file; the one open stays until the new one is ready.
-    OpenModel(PathBuf, Precision),
+    OpenModel(PathBuf, Keep),
     /// Download a model from the hub, then load it.
     FetchModel(FetchRequest),
     /// Load a bank file, or import a foreign one.
@@ -45,7 +45,7 @@ pub struct FetchRequest {
     pub hub: Hub,
     /// `owner/name`
     pub name: String,
-    pub precision: Precision,
+    pub keep: Keep,
 }
 
 /// Texts in, bank file out.

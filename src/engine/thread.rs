@@ -12,7 +12,7 @@ use super::{
 };
 use crate::bank::{self, Bank, Recipe};
 use crate::job::Cancel;
-use crate::model::{Message, Model, Precision};
+use crate::model::{Keep, Message, Model};
 use crate::steering;
 
 /// Where events go, and the waker called after each. Clones share both.
@@ -87,7 +87,7 @@ pub fn serve(orders: &Receiver<Order>, out: &Outlet, steering: &SteeringSlot) {
 impl Engine<'_> {
     fn serve(&mut self, request: Request, work: Work, cancel: &Cancel) -> Result<(), End> {
         let result = match request {
-            Request::OpenModel(path, precision) => self.open_model(path.clone(), path, precision, work, cancel),
+            Request::OpenModel(path, keep) => self.open_model(path.clone(), path, keep, work, cancel),
             Request::FetchModel(request) => self.fetch_model(request, cancel),
             Request::OpenBank(path) => self.open_bank(path),
             Request::Build(request) => self.build(&request, cancel),
@@ -106,12 +106,12 @@ impl Engine<'_> {
         &mut self,
         folder: PathBuf,
         name: PathBuf,
-        precision: Precision,
+        keep: Keep,
         work: Work,
         cancel: &Cancel,
     ) -> Result<(), End> {
         let mut progress = |progress| self.out.tell(Event::Progress(work, progress));
-        let model = Model::open_as(&folder, precision, cancel, &mut progress)?;
+        let model = Model::open_as(&folder, keep, cancel, &mut progress)?;
         self.out.tell(Event::ModelOpened { info: Arc::new(model.info().clone()), path: name });
         if let Some(bank) = self.bank.take() {
             match bank.check_fits(model.info().width, model.info().blocks) {
@@ -124,10 +124,10 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn fetch_model(&mut self, FetchRequest { hub, name, precision }: FetchRequest, cancel: &Cancel) -> Result<(), End> {
+    fn fetch_model(&mut self, FetchRequest { hub, name, keep }: FetchRequest, cancel: &Cancel) -> Result<(), End> {
         let mut progress = |progress| self.out.tell(Event::Progress(Work::FetchingModel, progress));
         let folder = hub.fetch(&name, cancel, &mut progress)?;
-        self.open_model(folder, name.into(), precision, Work::FetchingModel, cancel)
+        self.open_model(folder, name.into(), keep, Work::FetchingModel, cancel)
     }
 
     fn open_bank(&mut self, path: PathBuf) -> Result<(), End> {

@@ -37,6 +37,9 @@ pub enum ModelError {
     /// The chat template cannot be read or rendered.
     #[error("the chat template fails ({problem}): {}\nCorrect `chat_template` there, or use the text without a chat", path.display())]
     Template { path: PathBuf, problem: String },
+    /// The device asked for is not in this build, or does not answer.
+    #[error("the device {device} cannot be used: {problem}\n{hint}")]
+    Device { device: String, problem: String, hint: String },
     /// More memory than is free.
     #[error("the model does not fit into memory: {problem}\n{hint}")]
     Memory { problem: String, hint: String },

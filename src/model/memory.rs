@@ -1,9 +1,10 @@
 //! Whether a model fits into the memory that is free, asked before anything large is read.
 
+use candle_core::Device;
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
 use super::config::Config;
-use super::{ModelError, Precision};
+use super::{ModelError, Precision, device};
 
 /// Tokens of the run for which there must be room.
 const RUN: usize = 2048;
@@ -33,14 +34,15 @@ impl Need {
     }
 
     /// # Errors
-    /// [`ModelError::Memory`] where it is more than `free`.
-    pub fn check(&self, free: u64) -> Result<(), ModelError> {
+    /// [`ModelError::Memory`] where it is more than what is `free` on the device.
+    pub fn check(&self, free: u64, device: &Device) -> Result<(), ModelError> {
         let all = self.weights + self.run;
         if all <= free {
             return Ok(());
         }
+        let at = if device.is_cpu() { String::new() } else { format!(" on {}", device::name(device)) };
         let problem = format!(
-            "{} for the weights and {} for a run of {RUN} tokens are {}, but only {} are free",
+            "{} for the weights and {} for a run of {RUN} tokens are {}, but only {} are free{at}",
             readable(self.weights),
             readable(self.run),
             readable(all),
@@ -57,8 +59,20 @@ impl Need {
     }
 }
 
-/// Bytes which programs may still take without swapping, where the system tells.
-pub(super) fn free() -> Option<u64> {
+/// Bytes which programs may still take on the device, where that tells: on a processor without swapping.
+pub(super) fn free(device: &Device) -> Option<u64> {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        return device.cuda_stream().context().mem_get_info().ok().map(|(free, _)| free as u64);
+    }
+    // Metal takes the memory of the processor.
+    match device {
+        Device::Cpu | Device::Metal(_) => free_ram(),
+        Device::Cuda(_) => None,
+    }
+}
+
+fn free_ram() -> Option<u64> {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     Some(System::new_with_specifics(memory).available_memory()).filter(|free| *free > 0)
 }
@@ -77,23 +91,23 @@ mod tests {
 
     #[test]
     fn what_fits_is_let_through() {
-        assert!(NEED.check(4_500_000_000).is_ok());
+        assert!(NEED.check(4_500_000_000, &Device::Cpu).is_ok());
     }
 
     #[test]
     fn what_does_not_fit_is_refused_with_the_sum_and_a_way_out() {
-        let message = NEED.check(4_499_999_999).unwrap_err().to_string();
+        let message = NEED.check(4_499_999_999, &Device::Cpu).unwrap_err().to_string();
         assert_eq!(
             message,
             "the model does not fit into memory: 4.0 GB for the weights and 500 MB for a run of 2048 tokens are 4.5 GB, but only 4.5 GB are free\n\
              Load it as Q8_0 (`--precision q8_0`), which takes 1.6 GB"
         );
-        let message = NEED.check(1_000_000_000).unwrap_err().to_string();
+        let message = NEED.check(1_000_000_000, &Device::Cpu).unwrap_err().to_string();
         assert!(message.contains("only 1.0 GB are free\nClose other programs"), "{message}");
     }
 
     #[test]
     fn the_system_tells_what_is_free() {
-        assert!(free().is_none_or(|free| free > 1 << 20));
+        assert!(free(&Device::Cpu).is_none_or(|free| free > 1 << 20));
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod date;
 mod decoder;
 mod description;
+mod device;
 mod error;
 mod family;
 mod files;
@@ -25,15 +26,15 @@ mod tokenizer;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use candle_core::Device;
 use ndarray::Array3;
 use serde::Serialize;
 
 pub use chat::{Message, Role};
 pub use decoder::{Cache, Logits, Pass, Tap};
+pub use device::DeviceChoice;
 pub use error::ModelError;
 pub use hub::{Hub, HubError, hub_name};
-pub use precision::Precision;
+pub use precision::{Keep, Precision};
 pub use sampling::{Sampler, logprob};
 pub use tokenizer::TextStream;
 
@@ -67,6 +68,8 @@ pub struct ModelInfo {
     pub dtype: String,
     /// How the matrices are kept in memory: `f32`, or as in the file, or `q8_0` by choice.
     pub precision: String,
+    /// Which device holds it: `cpu`, `cuda:0`, `metal`.
+    pub device: String,
     /// Bytes the weights take in memory.
     pub memory: u64,
     /// Root mean square of what the weights lost when they were rounded to Q8_0, as a share of theirs; none where they were not.
@@ -91,17 +94,17 @@ pub struct Model {
 impl Model {
     /// Opens a GGUF file, a folder with config.json, tokenizer.json and *.safetensors, or, when there is no such folder, the model of that
     /// `owner/name` in the local Hugging Face cache. Never uses the network (see [`Hub::fetch`]). Weights are widened to f32, and
-    /// quantised ones stay so.
+    /// quantised ones stay so. The accelerator of this build is used if there is one that answers.
     ///
     /// # Errors
     /// Whatever is missing, broken or unknown, with the file and the key or tensor; [`ModelError::Cancelled`].
     pub fn open(path: &Path, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
-        Self::open_as(path, Precision::AsStored, cancel, progress)
+        Self::open_as(path, Keep::default(), cancel, progress)
     }
 
-    /// The same, with the matrices kept as asked.
-    pub fn open_as(path: &Path, precision: Precision, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
-        Self::open_at(path, precision, Place::on(Device::Cpu), cancel, progress)
+    /// The same, kept as asked.
+    pub fn open_as(path: &Path, keep: Keep, cancel: &Cancel, progress: Sink) -> Result<Self, ModelError> {
+        Self::open_at(path, keep.precision, Place::on(keep.device.open()?), cancel, progress)
     }
 
     fn open_at(
@@ -117,14 +120,21 @@ impl Model {
         let mut loader = Loader::new(weights, names.prefixes, names.embedding, precision, place, cancel, progress);
         // A size which the weights contradict is better named than refused as too large.
         loader.check(names.embedding, &[config.vocab, config.width])?;
-        if let Some(free) = memory::free() {
+        let free = memory::free(&device);
+        if let Some(free) = free {
             let (dense, quantised) = loader.sizes();
-            Need::new(&config, precision, dense, quantised).check(free)?;
+            Need::new(&config, precision, dense, quantised).check(free, &device)?;
         }
         let (decoder, mut warnings) = Decoder::load(&mut loader, config)?;
         let (weights, loaded) = loader.finish();
 
         let config = decoder.config();
+        if free.is_none() {
+            let device = device::name(&device);
+            warnings.push(format!(
+                "{device} does not tell how much memory is free: it was not checked whether the model fits"
+            ));
+        }
         warnings.extend(chat.fault().map(|fault| fault.to_string()));
         warnings.extend(odd_tokens(&tokenizer, &ends, config.vocab));
         warnings.extend(odd_tensors(&weights, names.ignored));
@@ -140,6 +150,7 @@ impl Model {
             parameters: weights.parameters(),
             dtype: weights.dtype(),
             precision: precision.kept(&weights),
+            device: device::name(&device),
             memory: loaded.bytes,
             rounding: loaded.rounding.share(),
             chat_template: chat.has_template(),

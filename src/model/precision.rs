@@ -1,10 +1,18 @@
-//! The choice of how weights are kept.
+//! The choice of how and where weights are kept.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::DeviceChoice;
 use super::files::Weights;
+
+/// How and where a model is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    pub precision: Precision,
+    pub device: DeviceChoice,
+}
 
 /// How the matrices of a model are kept in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

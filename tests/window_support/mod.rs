@@ -189,6 +189,7 @@ pub fn model_info() -> ModelInfo {
         parameters: 3_400_000,
         dtype: "float32".into(),
         precision: "f32".into(),
+        device: "cpu".into(),
         memory: 13_689_856,
         rounding: None,
         chat_template: true,
