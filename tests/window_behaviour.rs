@@ -10,10 +10,12 @@ use circumplex::bank::Bank;
 use circumplex::corpus::Source;
 use circumplex::engine::{Event, Request, Work};
 use circumplex::job::Progress;
-use circumplex::model::Precision;
+use circumplex::model::{ModelInfo, Precision};
 use circumplex::steering::{Scope, Steering, Term};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use window_support::{FixedPicker, Stage, bank, prompt_tokens, stage, stage_with, stage_with_cache, tokens};
+use window_support::{
+    FixedPicker, Stage, bank, model_info, prompt_tokens, stage, stage_with, stage_with_cache, tokens,
+};
 
 const SIZE: [f32; 2] = [1280.0, 800.0];
 
@@ -260,6 +262,16 @@ fn the_next_model_is_kept_as_chosen_in_the_menu() {
     stage.settle();
     stage.apply(Command::OpenModelAt("models/a".into()));
     assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(_, keep)] if keep.precision == Precision::Q8_0));
+}
+
+#[test]
+fn the_top_bar_names_the_accelerator() {
+    let mut stage = open();
+    assert!(stage.harness.query_by_label("Model  example-chat  ▾").is_some());
+    let info = ModelInfo { device: "cuda:1".into(), ..model_info() };
+    stage.tell(Event::ModelOpened { info: std::sync::Arc::new(info), path: "models/example-chat".into() });
+    stage.settle();
+    assert!(stage.harness.query_by_label("Model  example-chat on cuda:1  ▾").is_some());
 }
 
 #[derive(Debug)]

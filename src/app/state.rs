@@ -270,6 +270,10 @@ mod tests {
             assert_eq!(Settings::from_json(json), Settings::default());
         }
         assert_eq!(Settings::from_json(Some("{\"components\":[0,2]}")).components, [1, 2]);
+        let device = |json| Settings::from_json(Some(json)).device;
+        assert_eq!(device("{\"device\":\"cpu\"}"), DeviceChoice::Cpu);
+        let metal = if DeviceChoice::Metal.is_built_in() { DeviceChoice::Metal } else { DeviceChoice::Auto };
+        assert_eq!(device("{\"device\":\"metal\"}"), metal);
     }
 
     #[test]
