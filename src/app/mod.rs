@@ -13,6 +13,7 @@ mod hub_dialog;
 mod layout;
 mod logic;
 mod map;
+mod model_menu;
 mod picker;
 mod prompt;
 mod readings;
