@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::drawing::{Anchor, Drawing, Mark};
+use super::paper::{self, FAINT, GRID, INK, MIDDLE, Scale, minus, text_width};
 use crate::emotion::{self, Rgb, categorical, diverging};
 use crate::geometry::labels::{Placed, Rect, place};
 use crate::geometry::{Axis, Map, Point, paper_clusters};
@@ -39,29 +40,13 @@ const LEGEND: f64 = 210.0;
 const PLOT: Rect = Rect { left: 80.0, top: 40.0, width: WIDTH - 80.0 - LEGEND - 20.0, height: HEIGHT - 40.0 - 75.0 };
 const RADIUS: f64 = 4.0;
 const FONT: f64 = 10.0;
-const PAPER: Rgb = [255, 255, 255];
 /// Points without a rating.
 const UNRATED: Rgb = [170, 170, 170];
-/// Middle of the diverging scale, dark enough to be seen on paper.
-const MIDDLE: Rgb = [225, 221, 214];
-
-const INK: Rgb = [34, 34, 34];
-const FAINT: Rgb = [85, 85, 85];
-const GRID: Rgb = [230, 230, 230];
 
 /// Draws the map. Points which nobody rated are grey when the colour stands for a rating.
 pub fn map_drawing(map: &Map, colour: MapColour) -> Drawing {
     let title = format!("Map of {} emotion vectors at block {}", map.points.len(), map.block);
-    let mut drawing = Drawing { title: title.clone(), width: WIDTH, height: HEIGHT, marks: Vec::new() };
-    drawing.marks.push(Mark::Box {
-        left: 0.0,
-        top: 0.0,
-        width: WIDTH,
-        height: HEIGHT,
-        fill: Some(PAPER),
-        stroke: None,
-    });
-    drawing.text(PLOT.left, 26.0, 15.0, INK, title);
+    let mut drawing = paper::sheet(&title, WIDTH, HEIGHT, PLOT.left);
 
     let xs = Scale::of(map.points.iter().map(|point| point.x));
     let ys = Scale::of(map.points.iter().map(|point| point.y));
@@ -79,7 +64,8 @@ pub fn map_drawing(map: &Map, colour: MapColour) -> Drawing {
 }
 
 fn draw_points(drawing: &mut Drawing, map: &Map, colour: MapColour, points: &[(f64, f64)]) {
-    let sizes: Vec<(f64, f64)> = map.points.iter().map(|point| (text_width(&point.emotion), FONT * 1.1)).collect();
+    let sizes: Vec<(f64, f64)> =
+        map.points.iter().map(|point| (text_width(&point.emotion, FONT), FONT * 1.1)).collect();
     let labels = place(points, &sizes, RADIUS, PLOT);
     for ((x, y), Placed { rect, .. }) in points.iter().zip(&labels).filter(|(_, label)| label.distance > 7.0) {
         let to = (x.clamp(rect.left, rect.left + rect.width), y.clamp(rect.top, rect.top + rect.height));
@@ -177,60 +163,6 @@ fn colour_of(point: &Point, colour: MapColour) -> Rgb {
     }
 }
 
-/// From data to a share of the axis, with round ticks.
-struct Scale {
-    low: f64,
-    high: f64,
-}
-
-impl Scale {
-    /// The range of the values and a twentieth more on both sides.
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-        let margin = 0.05 * (high - low);
-        if margin > 0.0 && margin.is_finite() {
-            return Self { low: low - margin, high: high + margin };
-        }
-        let middle = if low.is_finite() { low } else { 0.0 };
-        Self { low: middle - 1.0, high: middle + 1.0 }
-    }
-
-    fn share(&self, value: f64) -> f64 {
-        (value - self.low) / (self.high - self.low)
-    }
-
-    /// A round step, of which four to ten fit.
-    fn step(&self) -> f64 {
-        let rough = (self.high - self.low) / 8.0;
-        let power = 10_f64.powf(rough.log10().floor());
-        [1.0, 2.0, 5.0, 10.0].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(rough)
-    }
-
-    fn ticks(&self) -> impl Iterator<Item = f64> {
-        let step = self.step();
-        let (first, last) = ((self.low / step).ceil() as i64, (self.high / step).floor() as i64);
-        (first..=last).map(move |tick| tick as f64 * step)
-    }
-
-    fn label(&self, tick: f64) -> String {
-        let step = self.step();
-        let decimals = (-step.log10().floor()).clamp(0.0, 12.0) as usize;
-        if !(1e-6..1e6).contains(&step) { minus(format!("{tick:.1e}")) } else { minus(format!("{tick:.decimals$}")) }
-    }
-}
-
-/// The minus sign of typography.
-fn minus(number: String) -> String {
-    number.replace('-', "−")
-}
-
-/// Width of a text in the usual sans-serif faces, generous rather than short.
-fn text_width(text: &str) -> f64 {
-    let narrow = |character: char| if "fijlrtI.,' -".contains(character) { 0.36 } else { 0.58 };
-    let wide = |character: char| if "mwMW".contains(character) { 0.86 } else { narrow(character) };
-    FONT * text.chars().map(wide).sum::<f64>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,18 +218,5 @@ mod tests {
             };
             assert!(drawing.marks.iter().all(finite), "{drawing:?}");
         }
-    }
-
-    #[track_caller]
-    fn check_ticks(low: f64, high: f64, expected: &[&str]) {
-        let scale = Scale { low, high };
-        assert_eq!(scale.ticks().map(|tick| scale.label(tick)).collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn ticks_are_round() {
-        check_ticks(-1.1, 2.2, &["−1.0", "−0.5", "0.0", "0.5", "1.0", "1.5", "2.0"]);
-        check_ticks(-30.0, 30.0, &["−30", "−20", "−10", "0", "10", "20", "30"]);
-        check_ticks(0.001, 0.009, &["0.001", "0.002", "0.003", "0.004", "0.005", "0.006", "0.007", "0.008", "0.009"]);
     }
 }

@@ -2,6 +2,9 @@
 
 pub mod csv;
 pub mod drawing;
+pub mod lines;
 pub mod map;
+pub mod matrix;
+mod paper;
 pub mod raster;
 pub mod svg;
