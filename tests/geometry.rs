@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test which panics has failed")]
 
 use circumplex::bank::{Bank, VectorSet};
-use circumplex::geometry::{Eigen, GeometryError, clusters, map, paper_clusters, pca};
+use circumplex::geometry::{Eigen, GeometryError, clusters, components, map, paper_clusters, pca};
 use circumplex::job::Cancel;
 use linfa::DatasetBase;
 use linfa::traits::Fit;
@@ -146,6 +146,27 @@ fn axes_point_to_valence_and_arousal_whatever_the_vectors_signs() {
         assert!(map.points[0].x > 0.0 && map.points[3].x < 0.0);
         assert!(map.points[4].valence.is_none() && map.points[2].arousal.is_some());
     }
+}
+
+#[test]
+fn components_are_those_of_the_map_with_the_greater_r_positive() {
+    let emotions = ["happy", "calm", "angry", "sad", "hangry"];
+    let rows = array![[3.0, 1.0], [2.5, -1.2], [-2.0, 1.1], [-3.0, -0.9], [-0.5, 0.0]];
+    let bank = bank(&emotions, rows);
+    let map = map(&bank, 5, VectorSet::Denoised, 1, 2).unwrap();
+    let found = components(&bank, 5, VectorSet::Denoised, 3).unwrap();
+    assert_eq!(found.len(), 2, "no more than there are");
+    for (found, axis) in found.iter().zip(&map.axes) {
+        assert_eq!(
+            (found.component, found.n, found.explained),
+            (axis.component, axis.n, map.explained[axis.component - 1])
+        );
+        let (valence, arousal) = (found.valence_r.unwrap(), found.arousal_r.unwrap());
+        assert!((valence.abs() - axis.valence_r.unwrap().abs()).abs() < 1e-12);
+        assert!((arousal.abs() - axis.arousal_r.unwrap().abs()).abs() < 1e-12);
+        assert!(valence.max(arousal) >= valence.abs().max(arousal.abs()), "{found:?}");
+    }
+    assert!(components(&bank, 4, VectorSet::Denoised, 3).is_err());
 }
 
 #[test]

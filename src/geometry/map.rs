@@ -5,7 +5,7 @@ use ndarray::{ArrayView1, Axis as NdAxis};
 use super::clusters::clusters;
 use super::correlation::pearson;
 use super::pca::{Pca, pca};
-use super::{Axis, GeometryError, Map, Point};
+use super::{Axis, Component, GeometryError, Map, Point};
 use crate::bank::{Bank, VectorSet};
 use crate::emotion::{Rating, human_rating};
 
@@ -42,6 +42,32 @@ pub fn map(bank: &Bank, block: usize, set: VectorSet, x: usize, y: usize) -> Res
         })
         .collect();
     Ok(Map { block, explained: pca.explained, axes: [x_axis, y_axis], points })
+}
+
+/// The first components of a bank at one block of the model, `count` or as many as there are. Each is turned so that the greater of
+/// its two r is positive.
+///
+/// # Errors
+/// A block or set which the bank does not have, fewer than two emotions.
+pub fn components(bank: &Bank, block: usize, set: VectorSet, count: usize) -> Result<Vec<Component>, GeometryError> {
+    let vectors = bank.vectors_of(set)?;
+    let pca = pca(vectors.index_axis(NdAxis(1), bank.block_index(block)?))?;
+    let ratings: Vec<Option<Rating>> = bank.emotions.iter().map(|emotion| human_rating(emotion)).collect();
+    let component = |(index, explained): (usize, &f64)| {
+        let coordinates = pca.coordinates.column(index);
+        let valence = correlation(coordinates, &ratings, |rating| rating.valence);
+        let arousal = correlation(coordinates, &ratings, |rating| rating.arousal);
+        let greater = [valence, arousal].into_iter().flatten().max_by(|a, b| a.abs().total_cmp(&b.abs()));
+        let turn = greater.map_or(1.0, f64::signum);
+        Component {
+            component: index + 1,
+            explained: *explained,
+            valence_r: valence.map(|r| r * turn),
+            arousal_r: arousal.map(|r| r * turn),
+            n: ratings.iter().flatten().count(),
+        }
+    };
+    Ok(pca.explained.iter().take(count).enumerate().map(component).collect())
 }
 
 /// One component with its correlations, turned to point where `toward` grows.

@@ -9,10 +9,10 @@ mod map;
 mod pca;
 
 pub use clusters::{clusters, paper_clusters};
-pub use correlation::pearson;
+pub use correlation::{pearson, spearman};
 pub use eigen::Eigen;
 pub use error::GeometryError;
-pub use map::map;
+pub use map::{components, map};
 pub use pca::{Pca, pca};
 
 use serde::Serialize;
@@ -27,6 +27,19 @@ pub struct Axis {
     /// The same with arousal.
     pub arousal_r: Option<f64>,
     /// Emotions of the bank that people rated (45 at most).
+    pub n: usize,
+}
+
+/// One component of a bank's vectors at one block.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Component {
+    /// Number of the component, from 1.
+    pub component: usize,
+    /// Its share of the total variance.
+    pub explained: f64,
+    /// As in [`Axis`].
+    pub valence_r: Option<f64>,
+    pub arousal_r: Option<f64>,
     pub n: usize,
 }
 
