@@ -11,7 +11,7 @@ use circumplex::job::Cancel;
 use circumplex::model::{Logits, Model, Pass, Tap};
 use circumplex::steering::{BlockPush, Push};
 use model_support::{copy_folder, edit_json, open, read_tensors, reference, save_tensors};
-use ndarray::{Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, concatenate, s};
 
 /// One of each kind of part.
 const MODELS: [&str; 8] =
@@ -328,6 +328,22 @@ fn a_push_adds_its_delta_and_is_measured() {
         // Through the cache, positions count from the start of the run.
         let cached = run(&model, &tokens, 1, &tap).residual.unwrap();
         assert_close(cached.view(), pushed.view());
+    }
+}
+
+#[test]
+fn the_lens_makes_the_logits_of_the_last_residuals() {
+    for name in ["llama-tied", "gpt2-tied", "gemma2-capped", "olmo2", "neox-parallel"] {
+        let model = open(&reference(name)).unwrap();
+        let expected = read_tensors(&reference(name).join("expected.safetensors"));
+        let residual = expected["residual.a"].array3();
+        let logits = model.lens(residual.index_axis(Axis(0), model.info().blocks - 1)).unwrap();
+        let off = worst(logits.view(), expected["logits.a"].array2().view());
+        assert!(off < TOLERANCE, "{name}: off by {off}");
+
+        let (width, vocab) = (model.info().width, model.info().vocab);
+        assert_eq!(model.lens(Array2::zeros((0, width)).view()).unwrap().dim(), (0, vocab));
+        assert!(model.lens(Array2::zeros((1, width + 1)).view()).unwrap_err().to_string().contains("wide"));
     }
 }
 

@@ -16,6 +16,7 @@ mod family;
 mod files;
 mod gguf;
 mod hub;
+mod lens;
 mod memory;
 #[cfg(test)]
 mod portable_tests;

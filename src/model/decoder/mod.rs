@@ -148,7 +148,13 @@ impl Decoder {
         Ok(Tensor::from_vec(values, h.shape(), &Device::Cpu)?)
     }
 
-    fn logits(&self, h: &Tensor, which: Logits) -> Result<Array2<f32>, ModelError> {
+    /// Where the model computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Residuals after the last block, [t, D], through the final norm, the head and its cap.
+    pub fn logits(&self, h: &Tensor, which: Logits) -> Result<Array2<f32>, ModelError> {
         let count = h.dim(0)?;
         let (first, rows) = match which {
             Logits::None => return Ok(Array2::zeros((0, self.config.vocab))),
