@@ -129,6 +129,21 @@ fn frames_end_before_the_word() {
 }
 
 #[test]
+fn open_prompts_ask_for_no_emotion() {
+    let lines = prompts("open");
+    assert_eq!(count_by(&lines, "kind"), [("message", 6), ("story", 6)].into());
+    for line in &lines {
+        let said = words(text(line, "text"));
+        let emotional = |emotion: &&&str| said.windows(words(emotion).len()).any(|run| run == words(emotion));
+        assert_eq!(emotion::words().iter().find(emotional), None, "{line}");
+        for emotion in ["calm", "angry", "sad", "joyful", "afraid"] {
+            assert!(!names(text(line, "text"), emotion), "{emotion}: {line}");
+        }
+        assert!(text(line, "text").ends_with(['.', '?']), "{line}");
+    }
+}
+
+#[test]
 fn scenarios_have_keywords_for_both_sides() {
     for name in ["blackmail", "reward_hacking", "sycophancy"] {
         let lines = prompts(name);
@@ -159,6 +174,7 @@ fn no_prompt_stands_twice() {
         "activities",
         "who_feels",
         "feels",
+        "open",
         "blackmail",
         "reward_hacking",
         "sycophancy",
