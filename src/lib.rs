@@ -12,6 +12,7 @@ pub mod engine;
 pub mod figure;
 pub mod geometry;
 pub mod job;
+pub mod lab;
 pub mod model;
 pub mod reading;
 pub mod steering;

@@ -81,6 +81,11 @@ fn science_knows_neither_the_model_nor_the_fronts() {
 }
 
 #[test]
+fn the_laboratory_knows_no_front() {
+    check_only(&["crate::app", "crate::cli"], |file| !file.starts_with("lab/"));
+}
+
+#[test]
 fn threads_have_names() {
     check_only(&["thread::Builder"], |_| true);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
