@@ -11,6 +11,7 @@ mod generate;
 mod info;
 mod map;
 mod read;
+mod report;
 mod screenshot;
 
 use std::ffi::OsString;
@@ -38,6 +39,7 @@ enum Command {
     Read(read::ReadArgs),
     Generate(generate::GenerateArgs),
     Map(map::MapArgs),
+    Report(report::ReportArgs),
     #[command(subcommand)]
     Bank(bank::BankCommand),
     Screenshot(screenshot::ScreenshotArgs),
@@ -63,6 +65,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Read(args)) => read::run(&args),
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Map(args)) => map::run(&args),
+        Some(Command::Report(args)) => report::run(&args),
         Some(Command::Bank(command)) => bank::run(&command),
         Some(Command::Screenshot(args)) => screenshot::run(&args),
     };
