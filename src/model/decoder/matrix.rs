@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::quantized::{GgmlDType, QMatMul, QStorage, QTensor};
 use candle_core::{D, Device, Module, Tensor};
 
-use super::kernel::Product;
+use super::kernel::{Product, Q8Product, rounded};
 use crate::model::ModelError;
 
 /// Rows are outputs: [out, in].
@@ -37,11 +37,10 @@ impl Matrix {
         if !exact.dim(D::Minus1)?.is_multiple_of(GgmlDType::Q8_0.block_size()) {
             return Ok(self);
         }
-        let rounded = QTensor::quantize(exact, GgmlDType::Q8_0)?;
-        let sum = |x: &Tensor| -> Result<f64, ModelError> { Ok(f64::from(x.sqr()?.sum_all()?.to_scalar::<f32>()?)) };
-        rounding.lost += sum(&(rounded.dequantize(&Device::Cpu)? - exact)?)?;
-        rounding.all += sum(exact)?;
-        Ok(Self::Quantised(Arc::new(rounded)))
+        let (bytes, [lost, all]) = rounded(&exact.flatten_all()?.to_vec1()?);
+        rounding.lost += lost;
+        rounding.all += all;
+        Self::quantised(GgmlDType::Q8_0, &bytes, exact.dims())
     }
 
     /// Bytes it takes in memory.
@@ -109,58 +108,93 @@ pub(super) struct Factors(Vec<Factor>);
 enum Factor {
     /// [in, out], a transposed view.
     Dense(Tensor),
+    Q8(Arc<QTensor>),
+    /// In other blocks, which candle multiplies.
     Quantised(QMatMul),
 }
 
 impl Factors {
-    /// Dense matrices become one: one large product is faster than three small ones.
+    /// Matrices of one kind become one: one large product is faster than three small ones.
     pub fn new(parts: Vec<Matrix>) -> Result<Self, ModelError> {
-        let mut factors = Vec::new();
-        let dense: Option<Vec<&Tensor>> = parts
-            .iter()
-            .map(|part| match part {
-                Matrix::Dense(rows) => Some(rows),
-                Matrix::Quantised(_) => None,
-            })
-            .collect();
-        if let Some(dense) = dense {
-            let rows = if let [one] = dense[..] { one.clone() } else { Tensor::cat(&dense, 0)? };
-            return Ok(Self(vec![Factor::Dense(rows.t()?)]));
-        }
-        for part in parts {
-            factors.push(match part {
+        let parts = match one_of(&parts)? {
+            Some(whole) => vec![whole],
+            None => parts,
+        };
+        let factor = |part: Matrix| -> Result<Factor, ModelError> {
+            Ok(match part {
                 Matrix::Dense(rows) => Factor::Dense(rows.t()?),
+                Matrix::Quantised(rows) if rows.dtype() == GgmlDType::Q8_0 => Factor::Q8(rows),
                 Matrix::Quantised(rows) => Factor::Quantised(QMatMul::from_arc(rows)?),
-            });
-        }
-        Ok(Self(factors))
+            })
+        };
+        Ok(Self(parts.into_iter().map(factor).collect::<Result<_, _>>()?))
     }
 
     /// x W + b, added to a third tensor where there is one.
     pub fn multiply(&self, x: &Tensor, product: &Product, onto: Option<&Tensor>) -> Result<Tensor, ModelError> {
-        if let ([Factor::Dense(weight)], Some(onto)) = (&self.0[..], onto) {
-            return Ok(x.apply_op3_no_bwd(weight, onto, product)?);
+        match &self.0[..] {
+            [Factor::Dense(weight)] => Ok(match onto {
+                Some(onto) => x.apply_op3_no_bwd(weight, onto, product)?,
+                None => x.apply_op2_no_bwd(weight, product)?,
+            }),
+            [Factor::Q8(rows)] => {
+                let product = Q8Product { product, weights: &rows.data()? };
+                Ok(match onto {
+                    Some(onto) => x.apply_op2_no_bwd(onto, &product)?,
+                    None => x.apply_op1_no_bwd(&product)?,
+                })
+            }
+            parts => multiply_each(parts, x, product, onto),
         }
-        if let [Factor::Dense(weight)] = &self.0[..] {
-            return Ok(x.apply_op2_no_bwd(weight, product)?);
-        }
-        let x = x.contiguous()?;
-        let plain = Product { bias: None };
-        let parts: Vec<Tensor> = self
-            .0
-            .iter()
-            .map(|factor| match factor {
-                Factor::Dense(weight) => x.apply_op2_no_bwd(weight, &plain),
-                Factor::Quantised(rows) => rows.forward(&x),
-            })
-            .collect::<Result<_, _>>()?;
-        let mut y = if let [one] = &parts[..] { one.clone() } else { Tensor::cat(&parts, 1)? };
-        if let Some(bias) = &product.bias {
-            y = y.broadcast_add(&Tensor::new(bias.as_slice(), &Device::Cpu)?)?;
-        }
-        Ok(match onto {
-            Some(onto) => (y + onto)?,
-            None => y,
-        })
     }
+}
+
+/// Dense matrices, or matrices in Q8_0, one below the other.
+fn one_of(parts: &[Matrix]) -> Result<Option<Matrix>, ModelError> {
+    if let [one] = parts {
+        return Ok(Some(one.clone()));
+    }
+    let (mut dense, mut q8) = (Vec::new(), Vec::new());
+    for part in parts {
+        match part {
+            Matrix::Dense(rows) => dense.push(rows),
+            Matrix::Quantised(rows) if rows.dtype() == GgmlDType::Q8_0 => q8.push(rows),
+            Matrix::Quantised(_) => return Ok(None),
+        }
+    }
+    if q8.is_empty() {
+        return Ok(Some(Matrix::Dense(Tensor::cat(&dense, 0)?)));
+    }
+    if !dense.is_empty() {
+        return Ok(None);
+    }
+    let (mut bytes, mut outputs, mut inputs) = (Vec::new(), 0, 0);
+    for rows in q8 {
+        bytes.extend_from_slice(&rows.data()?);
+        outputs += rows.shape().dims2()?.0;
+        inputs = rows.shape().dims2()?.1;
+    }
+    Matrix::quantised(GgmlDType::Q8_0, &bytes, &[outputs, inputs]).map(Some)
+}
+
+/// Products side by side.
+fn multiply_each(parts: &[Factor], x: &Tensor, product: &Product, onto: Option<&Tensor>) -> Result<Tensor, ModelError> {
+    let x = x.contiguous()?;
+    let plain = Product { bias: None };
+    let parts: Vec<Tensor> = parts
+        .iter()
+        .map(|factor| match factor {
+            Factor::Dense(weight) => x.apply_op2_no_bwd(weight, &plain),
+            Factor::Q8(rows) => x.apply_op1_no_bwd(&Q8Product { product: &plain, weights: &rows.data()? }),
+            Factor::Quantised(rows) => rows.forward(&x),
+        })
+        .collect::<Result<_, _>>()?;
+    let mut y = if let [one] = &parts[..] { one.clone() } else { Tensor::cat(&parts, 1)? };
+    if let Some(bias) = &product.bias {
+        y = y.broadcast_add(&Tensor::new(bias.as_slice(), &Device::Cpu)?)?;
+    }
+    Ok(match onto {
+        Some(onto) => (y + onto)?,
+        None => y,
+    })
 }

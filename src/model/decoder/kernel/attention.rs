@@ -77,14 +77,14 @@ impl CausalAttention {
             let stride = seen.next_multiple_of(LANES);
             scores.resize(scores.len().max(rows * stride), 0.0);
             let scores = &mut scores[..rows * stride];
-            multiply(q.part(first, rows, 0, dim), k.part(start, seen, 0, dim).transposed(), scores, stride, false, 1)?;
+            multiply(q.part(first, rows, 0, dim), k.part(start, seen, 0, dim).transposed(), scores, stride)?;
             if let Some(cap) = self.cap {
                 Arch::new().dispatch(Cap { scores, factor: self.scale / cap, cap: cap / self.scale });
             }
             let last = past + first - start;
             Arch::new().dispatch(Softmax { scores, stride, first: last, window, scale: self.scale });
             let weights = Matrix { data: scores, rows, columns: seen, row_stride: stride, column_stride: 1 };
-            multiply(weights, v.part(start, seen, 0, dim), &mut out[first * dim..][..rows * dim], dim, false, 1)?;
+            multiply(weights, v.part(start, seen, 0, dim), &mut out[first * dim..][..rows * dim], dim)?;
         }
         Ok(())
     }

@@ -1,21 +1,23 @@
 //! The arithmetic of a block on a processor, as operations for candle's tensors.
 //!
 //! candle's own would do, but slowly for the models and texts of this program: every product of two matrices reads the list of
-//! processors anew, sums wait for a pool of threads which cannot be turned off, and exponentials are computed one by one. Here products
-//! go to `gemm` (the crate candle uses too) with the threads of the current rayon pool, biases and residual connections are part of
-//! the product, and loops are written so that the compiler vectorises them for the instructions `pulp` finds at run time.
-
+//! XX
 mod activation;
 mod attention;
 mod norm;
 mod product;
+mod q8;
+mod rows;
+mod widen;
 
 use candle_core::{CpuStorage, Layout, Result, Shape, bail};
 
 pub(super) use activation::Activate;
 pub(super) use attention::CausalAttention;
 pub(super) use norm::Normalise;
-pub(super) use product::Product;
+pub(super) use product::{Product, Q8Product};
+pub(super) use q8::rounded;
+pub(super) use widen::widened;
 
 /// Numbers a loop handles side by side.
 const LANES: usize = 16;
@@ -78,6 +80,28 @@ impl<'a> Matrix<'a> {
             bail!("rows of numbers side by side are expected");
         }
         Ok((0..self.rows).map(move |row| &self.data[row * self.row_stride..][..self.columns]))
+    }
+}
+
+impl rows::Rows for Matrix<'_> {
+    #[inline(always)]
+    fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    #[inline(always)]
+    fn copy(&self, row: usize, from: usize, into: &mut [f32]) {
+        let data = &self.data[row * self.row_stride + from * self.column_stride..];
+        if self.column_stride == 1 {
+            into.copy_from_slice(&data[..into.len()]);
+        } else {
+            into.iter_mut().zip(data.iter().step_by(self.column_stride)).for_each(|(into, x)| *into = *x);
+        }
+    }
+
+    #[inline(always)]
+    fn plain(&self) -> Option<(&[f32], usize)> {
+        (self.column_stride == 1).then_some((self.data, self.row_stride))
     }
 }
 
