@@ -18,6 +18,7 @@ use candle_core::{Device, Tensor};
 use ndarray::{Array2, Array3};
 
 pub use cache::Cache;
+pub(super) use kernel::widened;
 pub(super) use loader::Loader;
 pub(super) use place::Place;
 

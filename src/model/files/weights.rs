@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::Source;
 use crate::model::ModelError;
+use crate::model::decoder::widened;
 use crate::model::decoder::matrix::Matrix;
 
 /// Blocks which are looked through for NaN at a time.
@@ -169,14 +170,16 @@ impl Weights {
     /// One tensor as f32. It must have this shape and only finite values.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         let (stored, path, bytes) = self.find(name, shape)?;
-        let tensor = match stored.kind {
-            Kind::Plain(dtype) => Tensor::from_raw_buffer(bytes, dtype, shape, &Device::Cpu)?.to_dtype(DType::F32)?,
-            Kind::Quantised(kind) => Matrix::quantised(kind, bytes, shape)?.dense()?,
+        let values = match stored.kind {
+            Kind::Plain(dtype) => widened(bytes, dtype)?,
+            Kind::Quantised(kind) => {
+                let tensor = Matrix::quantised(kind, bytes, shape)?.dense()?;
+                Some(tensor.flatten_all()?.to_vec1()?).filter(|values: &Vec<f32>| values.iter().all(|x| x.is_finite()))
+            }
             Kind::Unread(_) => return Err(unread(path, name, stored.kind)),
         };
-        if !all_finite(&tensor)? {
-            return Err(not_finite(path, name));
-        }
+        let Some(values) = values else { return Err(not_finite(path, name)) };
+        let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
         self.tally(name, tensor.elem_count());
         Ok(tensor)
     }

@@ -17,7 +17,7 @@ pub(super) use attention::CausalAttention;
 pub(super) use norm::Normalise;
 pub(super) use product::{Product, Q8Product};
 pub(super) use q8::rounded;
-pub(super) use widen::widened;
+pub(in crate::model) use widen::widened;
 
 /// Numbers a loop handles side by side.
 const LANES: usize = 16;
