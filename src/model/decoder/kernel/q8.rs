@@ -77,8 +77,8 @@ fn unpacked([low, high, numbers @ ..]: &[u8; BYTES]) -> [f32; BLOCK] {
 #[inline(always)]
 fn widened(half: u16) -> f32 {
     const TWO_TO_112: f32 = f32::from_bits((127 + 112) << 23);
-    let magnitude = f32::from_bits(u32::from(half & 0x7fff) << 13) * TWO_TO_112;
-    f32::from_bits(magnitude.to_bits() | u32::from(half & 0x8000) << 16)
+    let moved = (i32::from(half as i16) << 13) as u32 & 0x8fff_e000;
+    f32::from_bits(moved) * TWO_TO_112
 }
 
 /// Numbers, whole blocks of them, rounded to eight bits: the blocks' bytes, and sums of squares of what is lost and of the numbers.
