@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 
 use super::Source;
 use crate::model::ModelError;
-use crate::model::decoder::widened;
 use crate::model::decoder::matrix::Matrix;
+use crate::model::decoder::widened;
 
 /// Blocks which are looked through for NaN at a time.
 const CHECKED_BLOCKS: usize = 1 << 16;
