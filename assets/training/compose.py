@@ -195,6 +195,23 @@ def chat(*turns):
     return "\n\n".join(f"{who}: {text}" for who, text in zip(["Human", "Assistant"] * len(turns), turns))
 
 
+def glimpse(rng, texts, naming=0.3):
+    """A sentence or three from which an emotion can be told, and at times its name."""
+    emotion = rng.choice(texts.emotions)
+    person = Person(rng)
+    kinds = rng.choices(["situation", *SIGNS], [4, 1, 1, 1, 1, 0.5], k=rng.choice([1, 1, 2, 3]))
+    drawn = list(dict.fromkeys(sign(rng, texts, emotion, person, place == 0, [kind]) for place, kind in enumerate(kinds)))
+    if rng.random() >= naming:
+        return " ".join(dict.fromkeys([*drawn, sign(rng, texts, emotion, person)]))
+    ending = rng.random()
+    if ending < 0.4 and person.form == "I":
+        question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
+        return chat(f"{' '.join(drawn)} {question}", answer)
+    if ending < 0.8:
+        return " ".join([*drawn, *feels(rng, person, emotion)]).replace("  ", " ")
+    return " ".join([*drawn, named(rng, texts, emotion, person)])
+
+
 def asked_who_feels(rng, texts, who, emotion, second_person=False):
     """A question of a person to the assistant, and its answer."""
     ask = rng.choice(texts.asks["feel"])
@@ -312,21 +329,32 @@ def plain(rng, texts):
 
 # How often each kind of text is drawn.
 KINDS = [
-    (30, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
+    (70, glimpse),
+    (24, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
     (22, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
-    (8, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+    (7, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
     (8, number),
     (10, situation),
-    (5, own_message),
-    (11, written),
-    (6, plain),
+    (6, own_message),
+    (9, written),
+    (4, plain),
 ]
 
 
-def documents(seed, held_out=False):
+# The first lesson: which feeling a sentence or two tell of.
+FIRST_LESSON = [
+    (70, lambda rng, texts: glimpse(rng, texts, naming=1.0)),
+    (10, lambda rng, texts: glimpse(rng, texts)),
+    (10, number),
+    (6, situation),
+    (4, own_message),
+]
+
+
+def documents(seed, held_out=False, lesson=KINDS):
     """Texts without end."""
     rng, texts = random.Random(seed), Texts(held_out)
-    weights, kinds = zip(*KINDS)
+    weights, kinds = zip(*lesson)
     while True:
         yield rng.choices(kinds, weights)[0](rng, texts)
 
