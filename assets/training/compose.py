@@ -1,8 +1,8 @@
 """Composes the training text of the model inside from hand-written fragments, stories, situations and dialogues.
 
 A text is built round one emotion (or two): an event from which it must be inferred, then signs of it, as hand-written sentences in an
-order drawn at random. Most texts never name the emotion. Every tenth fragment, and the stories of eight of the 120 topics, are held
-out: `documents(rng, held_out=True)` composes from them alone.
+order drawn at random. Most texts never name the emotion. One fragment of each kind, and the stories of eight of the 120 topics, are
+held out: `documents(seed, held_out=True)` composes from them alone.
 """
 
 import json
