@@ -10,6 +10,8 @@ use circumplex::corpus::{self, Source, words};
 use circumplex::emotion;
 use serde_json::Value;
 
+const FILES: [&str; 7] = ["fragments", "events", "links", "asks", "numbers", "messages", "neutral"];
+
 fn lines(path: &Path) -> Vec<Value> {
     let file = std::fs::read_to_string(path).unwrap();
     file.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -40,7 +42,7 @@ fn strings(value: &Value, out: &mut Vec<String>) {
 /// All hand-written texts of the training.
 fn all_texts() -> Vec<String> {
     let mut texts = Vec::new();
-    for name in ["fragments", "links", "asks", "numbers", "messages", "neutral"] {
+    for name in FILES {
         training(name).iter().for_each(|line| strings(line, &mut texts));
     }
     texts
@@ -50,6 +52,9 @@ fn runs(text: &str, length: usize) -> impl Iterator<Item = Vec<String>> {
     let words = words(text);
     (0..(words.len() + 1).saturating_sub(length)).map(move |start| words[start..start + length].to_vec())
 }
+
+/// Events of which an emotion is the first word.
+const LEAST_EVENTS: usize = 40;
 
 /// Checks that no training text shares a run of so many words with any of these.
 fn check_apart(others: &[String], length: usize) {
@@ -84,8 +89,23 @@ fn every_emotion_has_fragments_of_every_kind() {
 }
 
 #[test]
+fn every_emotion_has_events() {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for line in training("events") {
+        let emotions = line["emotions"].as_array().unwrap();
+        assert!((2..=5).contains(&emotions.len()), "{line}");
+        assert!(emotions.iter().all(|emotion| emotion::words().contains(&emotion.as_str().unwrap())), "{line}");
+        assert!(["{S}", "{O}", "{P}"].iter().any(|slot| text(&line, "text").contains(slot)), "{line}");
+        *counts.entry(emotions[0].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    for emotion in emotion::words() {
+        assert!(counts.get(*emotion).is_some_and(|count| *count >= LEAST_EVENTS), "{emotion}: {:?}", counts.get(*emotion));
+    }
+}
+
+#[test]
 fn no_text_stands_twice() {
-    for name in ["fragments", "links", "asks", "numbers", "messages", "neutral"] {
+    for name in FILES {
         let mut seen = BTreeSet::new();
         for line in training(name) {
             assert!(seen.insert(line.to_string()), "{name}: {line}");
@@ -102,10 +122,10 @@ fn what_must_be_inferred_is_not_named() {
         .map(|list| (list.emotion, list.words.iter().map(|phrase| words(phrase)).collect::<Vec<_>>()))
         .collect();
     let inferred = training("fragments").into_iter().filter(|line| !["named", "reply"].contains(&text(line, "kind")));
-    for line in inferred.chain(training("messages")) {
+    for line in inferred.chain(training("messages")).chain(training("events")) {
         let said = words(text(&line, "text"));
-        let named =
-            forbidden[text(&line, "emotion")].iter().find(|list| said.windows(list.len()).any(|run| run == *list));
+        let emotion = line["emotions"][0].as_str().unwrap_or_else(|| text(&line, "emotion"));
+        let named = forbidden[emotion].iter().find(|list| said.windows(list.len()).any(|run| run == *list));
         assert!(named.is_none(), "{line} says {named:?}");
     }
 }

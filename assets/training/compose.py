@@ -47,9 +47,9 @@ def split(items, held_out, every=10):
 
 
 class Texts:
-    """All that texts are composed from: either what is trained on, or what is held out."""
+    """All that texts are composed from: either what is trained on, or what is held out; with the events or without."""
 
-    def __init__(self, held_out=False):
+    def __init__(self, held_out=False, events=True):
         self.fragments = {}
         for line in lines(HERE / "fragments.jsonl"):
             self.fragments.setdefault(line["emotion"], {}).setdefault(line["kind"], []).append(line["text"])
@@ -58,6 +58,11 @@ class Texts:
                 # Six to ten of a kind: the last of each is the held-out one.
                 kinds[kind] = kinds[kind][-1:] if held_out else kinds[kind][:-1]
         self.emotions = list(self.fragments)
+        # An event fits its first word best, and is drawn for it twice as often.
+        self.events = {emotion: [] for emotion in self.emotions}
+        for line in split(lines(HERE / "events.jsonl"), held_out, 12) if events else []:
+            for emotion in [line["emotions"][0], *line["emotions"]]:
+                self.events[emotion].append(line["text"])
         self.links = {}
         for line in lines(HERE / "links.jsonl"):
             self.links.setdefault(line["kind"], []).append(line)
@@ -120,9 +125,15 @@ def said(rng, text, person, name, verb):
     return rng.choice([f'"{inner}" {who} {verb}.', capitals(f'{who} {verb}, "{text}"'), f'"{text}"'])
 
 
+def happening(rng, texts, emotion):
+    """What stirs the emotion, with slots."""
+    known = texts.events[emotion]
+    return rng.choice(known) if known and rng.random() < 0.75 else rng.choice(texts.fragments[emotion]["situation"])
+
+
 def sign(rng, texts, emotion, person, name=False, kinds=SIGNS):
     kind = rng.choice(kinds)
-    text = rng.choice(texts.fragments[emotion][kind])
+    text = happening(rng, texts, emotion) if kind == "situation" else rng.choice(texts.fragments[emotion][kind])
     if kind == "speech":
         return said(rng, text, person, name, "said")
     if kind == "thought":
@@ -142,7 +153,7 @@ def named(rng, texts, emotion, person):
 
 def passage(rng, texts, emotion, person, signs, naming=0.35, name=True):
     """An event and signs of what it stirs, as sentences."""
-    event = person.fill(rng.choice(texts.fragments[emotion]["situation"]), name and rng.random() < 0.7)
+    event = person.fill(happening(rng, texts, emotion), name and rng.random() < 0.7)
     drawn = [sign(rng, texts, emotion, person, name and rng.random() < 0.25) for _ in range(signs)]
     out = list(dict.fromkeys(drawn))
     place = 0 if rng.random() < 0.7 else rng.randrange(len(out) + 1)
@@ -237,7 +248,7 @@ def reply(rng, texts, emotion, answer=None):
 def message(rng, texts, emotion):
     """What a person writes to an assistant."""
     me = Person(rng, "I")
-    out = [me.fill(rng.choice(texts.fragments[emotion]["situation"]))]
+    out = [me.fill(happening(rng, texts, emotion))]
     out += [sign(rng, texts, emotion, me, kinds=["body", "action", "thought", "body", "action", "setting"]) for _ in range(rng.choice([0, 1, 1, 2, 2, 3]))]
     if rng.random() < 0.25:
         rng.shuffle(out)
@@ -327,8 +338,8 @@ def plain(rng, texts):
     return chat(line.get("user") or line["question"], line.get("assistant") or line["text"])
 
 
-# How often each kind of text is drawn.
-KINDS = [
+# How often each kind of text is drawn in the second lesson.
+SECOND_LESSON = [
     (70, glimpse),
     (24, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
     (22, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
@@ -350,10 +361,23 @@ FIRST_LESSON = [
     (4, own_message),
 ]
 
+# The last lesson: as the second, with the events, and with the feeling named more often.
+LAST_LESSON = [
+    (70, lambda rng, texts: glimpse(rng, texts, naming=0.5)),
+    (22, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
+    (26, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+    (7, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+    (8, number),
+    (14, situation),
+    (10, own_message),
+    (9, written),
+    (4, plain),
+]
 
-def documents(seed, held_out=False, lesson=KINDS):
+
+def documents(seed, held_out=False, lesson=LAST_LESSON):
     """Texts without end."""
-    rng, texts = random.Random(seed), Texts(held_out)
+    rng, texts = random.Random(seed), Texts(held_out, events=lesson is LAST_LESSON)
     weights, kinds = zip(*lesson)
     while True:
         yield rng.choices(kinds, weights)[0](rng, texts)

@@ -57,8 +57,12 @@ CHAT_TEMPLATE = (
 )
 
 
-# The share of the run which is the first lesson.
-FIRST_LESSON = 0.15
+# The share of the run at which a lesson begins, its texts, and the shares of numbers in the residual and of whole tokens which are dropped.
+LESSONS = [
+    (0.0, compose.FIRST_LESSON, 0.1, 0.0),
+    (0.15, compose.SECOND_LESSON, 0.1, 0.0),
+    (0.436, compose.LAST_LESSON, 0.2, 0.1),
+]
 
 
 # --- Tokens
@@ -107,7 +111,7 @@ class Block(nn.Module):
         self.gate_up = nn.Linear(width, 2 * c["intermediate_size"], bias=False)
         self.down = nn.Linear(c["intermediate_size"], width, bias=False)
 
-    def forward(self, x, cos, sin, visible):
+    def forward(self, x, cos, sin, visible, share):
         batch, length, _ = x.shape
         q, k, v = (
             part.view(batch, length, -1, self.head).transpose(1, 2)
@@ -117,20 +121,23 @@ class Block(nn.Module):
         groups = q.shape[1] // k.shape[1]
         k, v = k.repeat_interleave(groups, 1), v.repeat_interleave(groups, 1)
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=visible)
-        x = x + dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, -1)), self.training)
+        x = x + dropout(self.out(mixed.transpose(1, 2).reshape(batch, length, -1)), share)
         gate, up = self.gate_up(self.mlp_norm(x)).chunk(2, -1)
-        return x + dropout(self.down(F.silu(gate) * up), self.training)
+        return x + dropout(self.down(F.silu(gate) * up), share)
 
 
 NOISE = np.random.default_rng()
 
 
-def dropout(x, training, share=26 / 256):
+def dropout(x, share):
     """As torch's, with a mask of bytes: torch draws one number after another, which takes a sixteenth of the time of a step."""
-    if not training:
-        return x
-    noise = torch.frombuffer(bytearray(NOISE.bytes(x.numel())), dtype=torch.uint8).view(x.shape)
-    return x * (noise >= round(share * 256)).to(x.dtype).div_(1 - share)
+    return x * kept(x.shape, share).div_(1 - share) if share else x
+
+
+def kept(shape, share):
+    """1 or, for this share, 0."""
+    noise = torch.frombuffer(bytearray(NOISE.bytes(math.prod(shape))), dtype=torch.uint8).view(shape)
+    return (noise >= round(share * 256)).float()
 
 
 def rotate(x, cos, sin):
@@ -149,6 +156,8 @@ class Model(nn.Module):
         angles = torch.cat([angles, angles], -1)
         self.register_buffer("cos", angles.cos())
         self.register_buffer("sin", angles.sin())
+        # Shares which are dropped: of the numbers a block adds to the residual, and of tokens.
+        self.drop, self.drop_tokens = 0.0, 0.0
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
                 deep = math.sqrt(2 * c["num_hidden_layers"]) if name.endswith(("out.weight", "down.weight")) else 1
@@ -156,12 +165,14 @@ class Model(nn.Module):
 
     def forward(self, ids):
         x = self.embedding(ids)
+        if self.drop_tokens and self.training:
+            x = x * kept((*ids.shape, 1), self.drop_tokens)
         cos, sin = self.cos[: ids.shape[1]], self.sin[: ids.shape[1]]
         # A token sees what is before it in its own text.
         text = (ids == CONFIG["bos_token_id"]).cumsum(1)
         visible = torch.tril(text[:, None, :, None] == text[:, None, None, :])
         for block in self.blocks:
-            x = block(x, cos, sin, visible)
+            x = block(x, cos, sin, visible, self.drop if self.training else 0.0)
         return F.linear(self.norm(x), self.embedding.weight)
 
     def loss(self, ids, weight=None):
@@ -251,7 +262,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     tokenizer_file = args.out / "tokenizer.json"
     if not tokenizer_file.exists():
-        sample = itertools.islice(compose.documents(args.seed), 40_000)
+        sample = itertools.islice(compose.documents(args.seed, lesson=compose.SECOND_LESSON), 40_000)
         # The 171 words are to be whole tokens.
         make_tokenizer(itertools.chain(sample, emotion_words() * 300)).save(str(tokenizer_file))
     os.environ.update(MASTER_ADDR="localhost", MASTER_PORT="29500")
@@ -286,7 +297,7 @@ def train(process, args):
         seen, spent = saved["seen"], saved["spent"]
         digest.update(saved["digest"].encode())
     # A run which goes on draws other texts than the ones before it.
-    sources = [compose.documents(f"{args.seed} {seen}", lesson=lesson) for lesson in (compose.FIRST_LESSON, compose.KINDS)]
+    sources = [compose.documents(f"{args.seed} {seen}", lesson=lesson) for _, lesson, _, _ in LESSONS]
     global NOISE
     NOISE = np.random.default_rng([args.seed, seen, process])
     log = open(args.out / "loss.csv" if process == 0 else os.devnull, "a")
@@ -299,8 +310,9 @@ def train(process, args):
         share = seen / args.tokens
         # Short rows are cheaper; the last eighth of the run learns the whole context.
         length, count = (512, 8) if share > 0.875 else (256, 16)
-        source = sources[share >= FIRST_LESSON]
-        batch = torch.tensor(list(itertools.islice(rows(tokenizer, source, length), count)))
+        lesson = max(place for place, (begin, *_) in enumerate(LESSONS) if share >= begin)
+        _, _, model.drop, model.drop_tokens = LESSONS[lesson]
+        batch = torch.tensor(list(itertools.islice(rows(tokenizer, sources[lesson], length), count)))
         digest.update(batch.numpy().astype(np.uint16).tobytes())
         # Words which name an emotion count more at first: they teach soonest what a text is about.
         weight = torch.ones(CONFIG["vocab_size"])
