@@ -10,7 +10,7 @@ use circumplex::corpus::{self, Source, words};
 use circumplex::emotion;
 use serde_json::Value;
 
-const FILES: [&str; 7] = ["fragments", "events", "links", "asks", "numbers", "messages", "neutral"];
+const FILES: [&str; 8] = ["fragments", "events", "links", "asks", "numbers", "quantities", "messages", "neutral"];
 
 fn lines(path: &Path) -> Vec<Value> {
     let file = std::fs::read_to_string(path).unwrap();
@@ -141,7 +141,7 @@ fn most_fragments_do_not_name_their_emotion() {
 
 #[test]
 fn numbers_rise_from_band_to_band() {
-    for line in training("numbers") {
+    for line in training("numbers").into_iter().chain(training("quantities")) {
         assert_eq!(text(&line, "text").matches("{n}").count(), 1, "{line}");
         let mut last = f64::NEG_INFINITY;
         for band in line["bands"].as_array().unwrap() {

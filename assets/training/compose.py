@@ -6,6 +6,7 @@ held out: `documents(seed, held_out=True)` composes from them alone.
 """
 
 import json
+import math
 import random
 from pathlib import Path
 
@@ -69,6 +70,7 @@ class Texts:
         self.asks = {}
         for line in lines(HERE / "asks.jsonl"):
             self.asks.setdefault(line["kind"], []).append(line)
+        self.quantities = split(lines(HERE / "quantities.jsonl"), held_out)
         self.numbers = split(lines(HERE / "numbers.jsonl"), held_out)
         self.messages = split(lines(HERE / "messages.jsonl"), held_out, 12)
         self.questions = split(lines(HERE / "neutral.jsonl"), held_out)
@@ -304,6 +306,31 @@ def number(rng, texts):
     return " ".join(out + [" ".join(feels(rng, person, emotion)).strip()])
 
 
+def quantity(rng, texts):
+    """Three texts which differ in their number, as far as the number decides."""
+    line = rng.choice(texts.quantities)
+    bands = line["bands"]
+    drawn = rng.sample(bands, 3) if len(bands) > 3 and rng.random() < 0.7 else rng.choices(bands, k=3)
+    out = []
+    for band in drawn:
+        emotion = band["emotions"][0] if rng.random() < 0.6 else rng.choice(band["emotions"])
+        value = round(math.exp(rng.uniform(math.log(band["from"] + 0.5), math.log(band["to"] + 0.5))) - 0.5)
+        person = Person(rng, "I") if rng.random() < 0.75 else Person(rng)
+        event = person.fill(line["text"].replace("{n}", str(value)), True)
+        kind = rng.random()
+        if person.form != "I":
+            signs = [sign(rng, texts, emotion, person) for _ in range(rng.randrange(0, 2))]
+            out.append(" ".join([event, *signs, " ".join(feels(rng, person, emotion)).strip()]))
+        elif kind < 0.5:
+            question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
+            out.append(chat(f"{event} {question}", answer))
+        else:
+            asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 else ""
+            first = f"You feel {emotion}. " if kind < 0.8 else ""
+            out.append(chat(f"{event} {asked}".strip(), first + rng.choice(texts.fragments[emotion]["reply"])))
+    return out
+
+
 def situation(rng, texts):
     line = rng.choice(texts.situations)
     if rng.random() < 0.2:
@@ -374,13 +401,17 @@ LAST_LESSON = [
     (4, plain),
 ]
 
+# The rest of it, in which numbers decide more often.
+NUMBERS_LESSON = LAST_LESSON + [(14, quantity)]
 
-def documents(seed, held_out=False, lesson=LAST_LESSON):
+
+def documents(seed, held_out=False, lesson=NUMBERS_LESSON):
     """Texts without end."""
-    rng, texts = random.Random(seed), Texts(held_out, events=lesson is LAST_LESSON)
+    rng, texts = random.Random(seed), Texts(held_out, events=lesson in (LAST_LESSON, NUMBERS_LESSON))
     weights, kinds = zip(*lesson)
     while True:
-        yield rng.choices(kinds, weights)[0](rng, texts)
+        text = rng.choices(kinds, weights)[0](rng, texts)
+        yield from [text] if isinstance(text, str) else text
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def main():
     model = LlamaForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
     losses = np.zeros(2)
     count = 0
-    for story in compose.Texts(held_out=True).stories:
+    stories = compose.Texts(held_out=True).stories
+    for story in stories:
         ids = tokenizer.encode(story["text"]).ids
         with torch.no_grad():
             logprobs = model(torch.tensor([ids])).logits[0].log_softmax(-1)
@@ -92,7 +93,7 @@ def main():
             losses -= logprobs[place - 1, ids[place]].item(), np.log(grams.probability(*ids[place - 2 : place + 1]))
             count += 1
     model_loss, gram_loss = losses / count
-    print(json.dumps({"tokens": count, "model": round(model_loss, 4), "kneser_ney_3gram": round(gram_loss, 4)}))
+    print(json.dumps({"stories": len(stories), "tokens": count, "model": round(model_loss, 4), "kneser_ney_3gram": round(gram_loss, 4)}))
 
 
 if __name__ == "__main__":
