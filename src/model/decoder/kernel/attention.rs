@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::product::multiply;
+use super::product::{Onto, multiply};
 use super::{LANES, Matrix, exp, tanh, tensor};
 
 /// Attention of the last t of n positions, each to itself and all before it: queries [t, heads × head_dim], keys and values
@@ -77,14 +77,20 @@ impl CausalAttention {
             let stride = seen.next_multiple_of(LANES);
             scores.resize(scores.len().max(rows * stride), 0.0);
             let scores = &mut scores[..rows * stride];
-            multiply(q.part(first, rows, 0, dim), k.part(start, seen, 0, dim).transposed(), scores, stride)?;
+            multiply(
+                q.part(first, rows, 0, dim),
+                k.part(start, seen, 0, dim).transposed(),
+                scores,
+                stride,
+                Onto::Nothing,
+            )?;
             if let Some(cap) = self.cap {
                 Arch::new().dispatch(Cap { scores, factor: self.scale / cap, cap: cap / self.scale });
             }
             let last = past + first - start;
             Arch::new().dispatch(Softmax { scores, stride, first: last, window, scale: self.scale });
             let weights = Matrix { data: scores, rows, columns: seen, row_stride: stride, column_stride: 1 };
-            multiply(weights, v.part(start, seen, 0, dim), &mut out[first * dim..][..rows * dim], dim)?;
+            multiply(weights, v.part(start, seen, 0, dim), &mut out[first * dim..][..rows * dim], dim, Onto::Nothing)?;
         }
         Ok(())
     }
@@ -131,9 +137,13 @@ impl WithSimd for Softmax<'_> {
     }
 }
 
+/// Weights as small as this beside the highest are 0. Multiplied further they would be no normal numbers, with which a processor takes
+/// a hundred times as long.
+const NOTHING: f32 = 1e-30;
+
 #[inline(always)]
 fn softmax(row: &mut [f32], seen: usize, scale: f32) {
-    let (used, _) = row.split_at_mut(seen.next_multiple_of(LANES));
+    let (used, rest) = row.split_at_mut(seen.next_multiple_of(LANES));
     used[seen..].fill(f32::NEG_INFINITY);
     let mut most = [f32::NEG_INFINITY; LANES];
     for lanes in used.as_chunks::<LANES>().0 {
@@ -145,14 +155,14 @@ fn softmax(row: &mut [f32], seen: usize, scale: f32) {
     let mut sums = [0f32; LANES];
     for lanes in used.as_chunks_mut::<LANES>().0 {
         for (sum, x) in sums.iter_mut().zip(lanes) {
-            *x = exp((*x - most) * scale);
+            let power = exp((*x - most) * scale);
+            *x = if power > NOTHING { power } else { 0.0 };
             *sum += *x;
         }
     }
-    // What the query does not see has added e^-87 each, which is nothing beside the 1 of the highest score.
     let factor = 1.0 / sums.iter().sum::<f32>();
     used.iter_mut().for_each(|x| *x *= factor);
-    row[seen..].fill(0.0);
+    rest.fill(0.0);
 }
 
 #[cfg(test)]

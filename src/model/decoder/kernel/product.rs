@@ -7,6 +7,10 @@ use super::q8::Q8Rows;
 use super::rows::{Rows, add_product};
 use super::{Matrix, tensor};
 
+/// Layers with fewer inputs leave many rows to `gemm`: inner products as short as that spend their time on adding up the lanes.
+const NARROW: usize = 512;
+const MANY: usize = 8;
+
 /// x W + b, or with a third tensor y: y + x W + b.
 pub(in crate::model) struct Product {
     pub bias: Option<Vec<f32>>,
@@ -92,13 +96,26 @@ impl Product {
                 row.iter_mut().zip(bias).for_each(|(x, b)| *x += b);
             }
         }
-        add_product(x, weights, &mut out)?;
+        match weights.plain() {
+            Some((w, stride)) if rows >= MANY && x.columns < NARROW => {
+                let w = Matrix { data: w, rows: x.columns, columns, row_stride: 1, column_stride: stride };
+                multiply(x, w, &mut out, columns, Onto::Sum)?;
+            }
+            _ => add_product(x, weights, &mut out)?,
+        }
         tensor(out, rows, columns)
     }
 }
 
-/// out = a b on this thread. The rows of `out` lie `out_stride` apart.
-pub(super) fn multiply(a: Matrix, b: Matrix, out: &mut [f32], out_stride: usize) -> Result<()> {
+/// What becomes of what the place of a product holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Onto {
+    Nothing,
+    Sum,
+}
+
+/// out = a b, or out + a b, on this thread. The rows of `out` lie `out_stride` apart.
+pub(super) fn multiply(a: Matrix, b: Matrix, out: &mut [f32], out_stride: usize, onto: Onto) -> Result<()> {
     let product = Matrix { data: out, rows: a.rows, columns: b.columns, row_stride: out_stride, column_stride: 1 };
     if a.columns != b.rows || out_stride < b.columns || !(a.fits() && b.fits() && product.fits()) {
         bail!("a product of {} × {} and {} × {}", a.rows, a.columns, b.rows, b.columns);
@@ -113,14 +130,14 @@ pub(super) fn multiply(a: Matrix, b: Matrix, out: &mut [f32], out_stride: usize)
             out.as_mut_ptr(),
             1,
             out_stride as isize,
-            false,
+            onto == Onto::Sum,
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
             b.data.as_ptr(),
             b.column_stride as isize,
             b.row_stride as isize,
-            0.0,
+            1.0,
             1.0,
             false,
             false,
@@ -160,7 +177,7 @@ mod tests {
     #[test]
     fn rows_of_eight_bits_equal_their_numbers() {
         let normal = |rows: usize, columns: usize| Tensor::randn(0f32, 1f32, (rows, columns), &Device::Cpu).unwrap();
-        for (m, k, n) in [(1, 32, 1), (1, 96, 70), (4, 64, 5), (9, 1312, 66), (50, 32, 130)] {
+        for (m, k, n) in [(1, 32, 1), (1, 96, 70), (4, 64, 5), (9, 1312, 66), (50, NARROW + 32, 130)] {
             let (x, y) = (normal(m, k), normal(m, n));
             let weights = QTensor::quantize(&normal(n, k), GgmlDType::Q8_0).unwrap();
             let product = Product { bias: Some(vec![0.5; n]) };
