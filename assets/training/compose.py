@@ -401,13 +401,14 @@ LAST_LESSON = [
     (4, plain),
 ]
 
-# The rest of it, in which numbers decide more often.
+# The same, in which numbers decide more often, and then in half of the texts.
 NUMBERS_LESSON = LAST_LESSON + [(14, quantity)]
+MORE_NUMBERS = LAST_LESSON + [(55, quantity)]
 
 
 def documents(seed, held_out=False, lesson=NUMBERS_LESSON):
     """Texts without end."""
-    rng, texts = random.Random(seed), Texts(held_out, events=lesson in (LAST_LESSON, NUMBERS_LESSON))
+    rng, texts = random.Random(seed), Texts(held_out, events=lesson not in (FIRST_LESSON, SECOND_LESSON))
     weights, kinds = zip(*lesson)
     while True:
         text = rng.choices(kinds, weights)[0](rng, texts)

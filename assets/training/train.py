@@ -63,6 +63,7 @@ LESSONS = [
     (0.15, compose.SECOND_LESSON, 0.1, 0.0),
     (0.436, compose.LAST_LESSON, 0.2, 0.1),
     (0.688, compose.NUMBERS_LESSON, 0.2, 0.1),
+    (0.817, compose.MORE_NUMBERS, 0.1, 0.0),
 ]
 
 
