@@ -8,6 +8,7 @@ held out: `documents(seed, held_out=True)` composes from them alone.
 import json
 import math
 import random
+import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -50,7 +51,9 @@ def split(items, held_out, every=10):
 class Texts:
     """All that texts are composed from: either what is trained on, or what is held out; with the events or without."""
 
-    def __init__(self, held_out=False, events=True):
+    def __init__(self, held_out=False, events=True, openly=False):
+        # Whether feelings are said in passing, and at the beginning of replies.
+        self.openly = openly
         self.fragments = {}
         for line in lines(HERE / "fragments.jsonl"):
             self.fragments.setdefault(line["emotion"], {}).setdefault(line["kind"], []).append(line["text"])
@@ -153,6 +156,35 @@ def named(rng, texts, emotion, person):
     return person.fill(rng.choice(texts.fragments[emotion]["named"]))
 
 
+def openly(rng, sentence, emotion):
+    """*He got up.* becomes *Afraid, he got up.* or *He got up, afraid.*"""
+    first = sentence.split(" ", 1)[0]
+    if first in ("He", "She", "They", "I", "His", "Her", "My") and rng.random() < 0.7:
+        return f"{emotion.capitalize()}, {sentence if first == 'I' else sentence[0].lower() + sentence[1:]}"
+    if sentence.endswith(".") and '"' not in sentence:
+        return f"{sentence[:-1]}, {emotion}."
+    return sentence
+
+
+def openly_somewhere(rng, texts, sentences, emotion):
+    """One sentence or two, drawn anew for every text, say the feeling in passing."""
+    if not texts.openly or not sentences:
+        return sentences
+    out = list(sentences)
+    for _ in range(rng.choice([0, 1, 1, 1, 2])):
+        place = rng.randrange(len(out))
+        out[place] = openly(rng, out[place], emotion)
+    return out
+
+
+def openly_begun(rng, texts, reply, emotion):
+    """Half of the replies begin with the feeling."""
+    if not texts.openly or rng.random() < 0.5 or reply.startswith("You feel"):
+        return reply
+    ending = rng.choice([", I think.", ", by the sound of it.", ".", ", then.", ", and no wonder.", ", I can tell."])
+    return f"{emotion.capitalize()}{ending} {reply}"
+
+
 def passage(rng, texts, emotion, person, signs, naming=0.35, name=True):
     """An event and signs of what it stirs, as sentences."""
     event = person.fill(happening(rng, texts, emotion), name and rng.random() < 0.7)
@@ -165,7 +197,7 @@ def passage(rng, texts, emotion, person, signs, naming=0.35, name=True):
         out.insert(rng.randrange(1, len(out) + 1), named(rng, texts, emotion, person))
     for _ in range(rng.choice([0, 0, 1, 1, 2])):
         out.insert(rng.randrange(1, len(out) + 1), link(rng, texts, "link", person))
-    return out
+    return openly_somewhere(rng, texts, out, emotion)
 
 
 def feels(rng, person, emotion):
@@ -215,7 +247,7 @@ def glimpse(rng, texts, naming=0.3):
     kinds = rng.choices(["situation", *SIGNS], [4, 1, 1, 1, 1, 0.5], k=rng.choice([1, 1, 2, 3]))
     drawn = list(dict.fromkeys(sign(rng, texts, emotion, person, place == 0, [kind]) for place, kind in enumerate(kinds)))
     if rng.random() >= naming:
-        return " ".join(dict.fromkeys([*drawn, sign(rng, texts, emotion, person)]))
+        return " ".join(openly_somewhere(rng, texts, list(dict.fromkeys([*drawn, sign(rng, texts, emotion, person)])), emotion))
     ending = rng.random()
     if ending < 0.4 and person.form == "I":
         question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
@@ -244,7 +276,7 @@ def reply(rng, texts, emotion, answer=None):
         out.append(answer)
     elif rng.random() < 0.25:
         out.append(rng.choice(texts.fragments[emotion]["reply"]))
-    return " ".join(dict.fromkeys(out))
+    return openly_begun(rng, texts, " ".join(dict.fromkeys(out)), emotion)
 
 
 def message(rng, texts, emotion):
@@ -327,7 +359,8 @@ def quantity(rng, texts):
         else:
             asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 else ""
             first = f"You feel {emotion}. " if kind < 0.8 else ""
-            out.append(chat(f"{event} {asked}".strip(), first + rng.choice(texts.fragments[emotion]["reply"])))
+            answer = openly_begun(rng, texts, first + rng.choice(texts.fragments[emotion]["reply"]), emotion)
+            out.append(chat(f"{event} {asked}".strip(), answer))
     return out
 
 
@@ -338,7 +371,7 @@ def situation(rng, texts):
         return chat(f"{line['text']} {question}", answer)
     asked = " " + rng.choice(texts.links["question"])["text"] if rng.random() < 0.25 else ""
     first = f"You feel {line['emotion']}. " if rng.random() < 0.15 else ""
-    return chat(line["text"] + asked, first + line["reply"])
+    return chat(line["text"] + asked, openly_begun(rng, texts, first + line["reply"], line["emotion"]))
 
 
 def own_message(rng, texts):
@@ -351,7 +384,9 @@ def own_message(rng, texts):
 
 def written(rng, texts):
     """A story written by hand, sometimes with a question after it."""
-    line = rng.choice(texts.stories)
+    line = dict(rng.choice(texts.stories))
+    sentences = re.split(r"(?<=[.!?]) ", line["text"])
+    line["text"] = " ".join(openly_somewhere(rng, texts, sentences, line["emotion"]))
     if rng.random() < 0.15:
         return chat(line["text"] + " How does this person feel?", capitals(f"{line['emotion']}."))
     ask = rng.choice(texts.asks["story"])["text"]
@@ -404,11 +439,15 @@ LAST_LESSON = [
 # The same, in which numbers decide more often, and then in half of the texts.
 NUMBERS_LESSON = LAST_LESSON + [(14, quantity)]
 MORE_NUMBERS = LAST_LESSON + [(55, quantity)]
+# The last: feelings are said in passing anywhere, and replies begin with them, so that they have to be known at every full stop and
+# before every reply.
+OPEN_LESSON = [(70, lambda rng, texts: glimpse(rng, texts, naming=0.35)), *LAST_LESSON[1:], (9, written), (20, quantity)]
 
 
-def documents(seed, held_out=False, lesson=NUMBERS_LESSON):
+def documents(seed, held_out=False, lesson=OPEN_LESSON):
     """Texts without end."""
-    rng, texts = random.Random(seed), Texts(held_out, events=lesson not in (FIRST_LESSON, SECOND_LESSON))
+    rng = random.Random(seed)
+    texts = Texts(held_out, events=lesson not in (FIRST_LESSON, SECOND_LESSON), openly=lesson is OPEN_LESSON)
     weights, kinds = zip(*lesson)
     while True:
         text = rng.choices(kinds, weights)[0](rng, texts)

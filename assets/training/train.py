@@ -1,6 +1,6 @@
 """Trains the model inside, from nothing: its tokenizer, then its weights.
 
-    python assets/training/train.py --out DIR [--tokens 13000000] [--seed 0] [--processes 2]
+    python assets/training/train.py --out DIR [--tokens 16000000] [--seed 0] [--processes 2]
 
 Needs torch, tokenizers, safetensors and numpy. Each process has one thread and a share of every batch: on two cores that is faster than
 two threads. Writes `tokenizer.json`, `tokenizer_config.json`, `config.json`, `model.safetensors` (16-bit),
@@ -57,14 +57,21 @@ CHAT_TEMPLATE = (
 )
 
 
-# The share of the run at which a lesson begins, its texts, and the shares of numbers in the residual and of whole tokens which are dropped.
+# The share of the run at which a lesson begins, its texts, the shares of numbers in the residual and of whole tokens which are dropped,
+# and the length of rows. Short ones are cheaper.
 LESSONS = [
-    (0.0, compose.FIRST_LESSON, 0.1, 0.0),
-    (0.15, compose.SECOND_LESSON, 0.1, 0.0),
-    (0.436, compose.LAST_LESSON, 0.2, 0.1),
-    (0.688, compose.NUMBERS_LESSON, 0.2, 0.1),
-    (0.817, compose.MORE_NUMBERS, 0.1, 0.0),
+    (0.0, compose.FIRST_LESSON, 0.1, 0.0, 256),
+    (0.1219, compose.SECOND_LESSON, 0.1, 0.0, 256),
+    (0.3542, compose.LAST_LESSON, 0.2, 0.1, 256),
+    (0.559, compose.NUMBERS_LESSON, 0.2, 0.1, 256),
+    (0.6639, compose.MORE_NUMBERS, 0.1, 0.0, 256),
+    (0.711, compose.MORE_NUMBERS, 0.1, 0.0, 512),
+    (0.7468, compose.OPEN_LESSON, 0.1, 0.0, 256),
+    (0.9, compose.OPEN_LESSON, 0.1, 0.0, 512),
 ]
+# The learning rate as a share of its peak: up, level, down, and once more for the last lesson.
+RATES = [(0.0, 0.0), (0.01625, 1.0), (0.4875, 1.0), (0.7468, 0.202), (0.7508, 0.5), (1.0, 0.0)]
+BATCH = 4096
 
 
 # --- Tokens
@@ -246,8 +253,7 @@ def orthogonal(x):
 
 
 def rate(share):
-    """The learning rate as a share of its peak: up, level, and down to nothing in the last two fifths."""
-    return min(1.0, share / 0.02, (1 - share) / 0.4)
+    return float(np.interp(share, *zip(*RATES)))
 
 
 # --- The run
@@ -256,7 +262,7 @@ def rate(share):
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--out", type=Path, required=True)
-    parse.add_argument("--tokens", type=int, default=13_000_000)
+    parse.add_argument("--tokens", type=int, default=16_000_000)
     parse.add_argument("--seed", type=int, default=0)
     parse.add_argument("--rate", type=float, default=4e-3)
     parse.add_argument("--processes", type=int, default=1)
@@ -299,7 +305,7 @@ def train(process, args):
         seen, spent = saved["seen"], saved["spent"]
         digest.update(saved["digest"].encode())
     # A run which goes on draws other texts than the ones before it.
-    sources = [compose.documents(f"{args.seed} {seen}", lesson=lesson) for _, lesson, _, _ in LESSONS]
+    sources = [compose.documents(f"{args.seed} {seen}", lesson=lesson) for _, lesson, *_ in LESSONS]
     global NOISE
     NOISE = np.random.default_rng([args.seed, seen, process])
     log = open(args.out / "loss.csv" if process == 0 else os.devnull, "a")
@@ -310,11 +316,9 @@ def train(process, args):
     losses = []
     while seen < args.tokens:
         share = seen / args.tokens
-        # Short rows are cheaper; the last eighth of the run learns the whole context.
-        length, count = (512, 8) if share > 0.875 else (256, 16)
         lesson = max(place for place, (begin, *_) in enumerate(LESSONS) if share >= begin)
-        _, _, model.drop, model.drop_tokens = LESSONS[lesson]
-        batch = torch.tensor(list(itertools.islice(rows(tokenizer, sources[lesson], length), count)))
+        _, _, model.drop, model.drop_tokens, length = LESSONS[lesson]
+        batch = torch.tensor(list(itertools.islice(rows(tokenizer, sources[lesson], length), BATCH // length)))
         digest.update(batch.numpy().astype(np.uint16).tobytes())
         # Words which name an emotion count more at first: they teach soonest what a text is about.
         weight = torch.ones(CONFIG["vocab_size"])
@@ -329,7 +333,7 @@ def train(process, args):
                 group["lr"] = args.rate * rate(share)
             optimizer.step()
             optimizer.zero_grad()
-        seen += length * count
+        seen += BATCH
         losses.append(loss.item())
         done = seen >= args.tokens
         if process == 0 and (len(losses) == 200 or done):
