@@ -3,6 +3,9 @@
 //! The library does everything; the window (`app`) and the terminal (`cli`) are two thin fronts on the same functions.
 //! ARCHITECTURE.md at the root has the map of the modules and the invariants which a test holds.
 
+/// The name under which the model inside the program, and its bank, are opened. A folder or file of that name is `./inside`.
+pub const INSIDE: &str = "inside";
+
 pub mod app;
 pub mod bank;
 pub mod cli;

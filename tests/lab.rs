@@ -7,9 +7,12 @@ mod support;
 use std::path::Path;
 
 use circumplex::bank::{Bank, Baseline, VectorSet};
+use circumplex::corpus::Situation;
 use circumplex::emotion;
 use circumplex::job::{Cancel, Progress, silent};
-use circumplex::lab::{self, Frame, ImplicitPrompt, Kind, Lab, LabError, Open, Options, Prompts, Quantity, Report};
+use circumplex::lab::{
+    self, Frame, ImplicitPrompt, Kind, Lab, LabError, Open, Options, Prompts, Quantity, Report, Texts,
+};
 use circumplex::model::Model;
 use ndarray::{Array1, Array2, Array3, s};
 use serde_json::Value;
@@ -55,6 +58,35 @@ fn prompts() -> Prompts {
 fn measure(model: &Model, bank: &Bank) -> Report {
     let lab = Lab::new(model, bank, None, None, None).unwrap();
     lab::measure(&lab, &prompts(), &Options::default(), &Cancel::new(), &mut silent).unwrap()
+}
+
+#[test]
+fn a_sweep_finds_defaults_which_the_bank_can_hold() {
+    let model = open(&tiny("llama-tied"));
+    let mut bank = bank_for(&model);
+    let prompts = prompts();
+    let situation =
+        |emotion: &str, text: &str| Situation { emotion: emotion.into(), text: text.into(), reply: "a".into() };
+    let texts = Texts {
+        situations: &[situation("sad", "a b"), situation("no such emotion", "b"), situation("calm", "c a")],
+        frames: &prompts.feels,
+        words: &prompts.twelve(),
+        open: &prompts.open,
+        reply_emotions: &["calm".to_owned()],
+    };
+    let found = lab::sweep(&model, &bank, &texts, &Cancel::new(), &mut silent).unwrap();
+    assert_eq!((found.readings.len(), found.readings[0].n), (model.info().blocks, 2));
+    assert!(found.readings.iter().all(|one| one.reciprocal_rank > 0.0 && one.reciprocal_rank <= 1.0));
+    let best = found.readings.iter().find(|one| one.block == found.block).unwrap();
+    assert!(best.valence_r.is_some());
+    found.write_into(&mut bank);
+    bank.metadata.insert("source".into(), "import".into());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bank.safetensors");
+    bank.save(&path).unwrap();
+    let bank = Bank::open(&path).unwrap();
+    assert_eq!((bank.default_block(9), bank.default_vectors()), (found.block, found.vectors));
+    assert_eq!((bank.default_blocks(9), bank.default_strength()), (found.blocks, found.strength));
 }
 
 #[test]

@@ -99,7 +99,11 @@ fn every_emotion_has_events() {
         *counts.entry(emotions[0].as_str().unwrap().to_owned()).or_default() += 1;
     }
     for emotion in emotion::words() {
-        assert!(counts.get(*emotion).is_some_and(|count| *count >= LEAST_EVENTS), "{emotion}: {:?}", counts.get(*emotion));
+        assert!(
+            counts.get(*emotion).is_some_and(|count| *count >= LEAST_EVENTS),
+            "{emotion}: {:?}",
+            counts.get(*emotion)
+        );
     }
 }
 

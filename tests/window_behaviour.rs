@@ -5,6 +5,7 @@ mod window_support;
 
 use std::path::PathBuf;
 
+use circumplex::INSIDE;
 use circumplex::app::{Command, ListOrder, Settings};
 use circumplex::bank::Bank;
 use circumplex::corpus::Source;
@@ -240,6 +241,51 @@ fn a_path_opens_a_model() {
     stage.harness.get_by_label("Open model").click();
     stage.settle();
     assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path, _)] if path.as_os_str() == "models/a"));
+}
+
+#[test]
+fn the_model_inside_opens_with_its_bank_and_runs_a_first_prompt() {
+    let mut stage = stage(Settings::default(), SIZE);
+    stage.apply(Command::OpenInside);
+    let requests = stage.requests();
+    let [Request::OpenModel(model, _), Request::OpenBank(bank)] = requests.as_slice() else { panic!("{requests:?}") };
+    assert_eq!((model.to_str(), bank.to_str()), (Some(INSIDE), Some(INSIDE)));
+    stage.open_model();
+    stage.open_bank();
+    stage.settle();
+    let requests = stage.requests();
+    let [Request::Run(run)] = requests.as_slice() else { panic!("{requests:?}") };
+    assert!(run.chat && run.prompt.contains("boat"));
+}
+
+#[test]
+fn the_model_inside_keeps_what_was_typed() {
+    let mut stage = open();
+    stage.apply(Command::OpenInside);
+    stage.open_model();
+    stage.open_bank();
+    stage.settle();
+    assert!(stage.requests().iter().any(|one| matches!(one, Request::Run(run) if run.prompt == "My dog ran away.")));
+}
+
+#[test]
+fn a_teaching_model_is_called_one() {
+    let mut stage = open();
+    assert!(stage.harness.query_by_label("teaching model").is_none());
+    let info = ModelInfo { caveat: Some("no evidence about other models".into()), ..model_info() };
+    stage.tell(Event::ModelOpened { info: std::sync::Arc::new(info), path: INSIDE.into() });
+    stage.settle();
+    assert!(stage.harness.query_by_label("teaching model").is_some());
+}
+
+#[test]
+fn another_model_closes_the_bank_inside_without_a_word() {
+    let mut stage = open();
+    stage.tell(Event::BankOpened { bank: std::sync::Arc::new(bank()), path: INSIDE.into() });
+    stage.tell(Event::BankClosed { message: "it does not fit".into() });
+    stage.settle();
+    let session = stage.harness.state().session();
+    assert!(session.bank.is_none() && session.notice.is_none());
 }
 
 #[test]

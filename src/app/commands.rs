@@ -15,6 +15,8 @@ use crate::steering::Steering;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     // Of the menu.
+    /// The model inside and its bank, with the prompt of the first start.
+    OpenInside,
     OpenModel,
     OpenModelFile,
     OpenFromHub,
@@ -75,6 +77,11 @@ const fn key(command: Command, label: &'static str, tooltip: &'static str, key: 
 /// The menu, in groups.
 pub const MENU: &[&[Entry]] = &[
     &[
+        entry(
+            Command::OpenInside,
+            "Open the model inside",
+            "The small teaching model which comes with the program, and its bank",
+        ),
         key(
             Command::OpenModel,
             "Open model…",

@@ -1,6 +1,14 @@
 //! Numbers and texts as the window writes them: with a true minus sign, and never without their unit.
 
+use std::path::Path;
+
+use crate::INSIDE;
 use crate::reading::Metric;
+
+/// Where something that is open comes from.
+pub fn place(path: &Path) -> String {
+    if path == Path::new(INSIDE) { "inside the program".into() } else { path.display().to_string() }
+}
 
 /// Unit of a metric, for after a number; empty where there is none.
 pub fn unit(metric: Metric) -> &'static str {

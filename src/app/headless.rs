@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use anyhow::{Context as _, anyhow, bail};
 use egui::{RawInput, Rect, vec2};
 
+use super::logic::FIRST_PROMPT;
 use super::{App, Appearance, Command, Pick, Picker, Settings, at_once, background, install_theme};
 use crate::engine::{self, Work};
 use crate::figure::raster::{Image, Raster};
 use crate::model::{Hub, Keep};
 
-/// What a screenshot shows.
+/// What a screenshot shows: without model and bank the model inside, with its first prompt or the text.
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub model: Option<PathBuf>,
@@ -33,6 +34,11 @@ pub fn screenshot(scene: &Scene) -> anyhow::Result<Vec<u8>> {
     let Keep { precision, device } = scene.keep;
     let settings = Settings { theme: scene.theme, precision, device, ..Settings::default() };
     let mut stage = Stage::new(App::new(engine, settings, Box::new(NoPicker), at_once, Hub::from_env()), scene.size);
+    if scene.model.is_none() && scene.bank.is_none() {
+        stage.app.open_inside(scene.text.as_deref().unwrap_or(FIRST_PROMPT));
+        stage.wait(Work::Running)?;
+        return Ok(stage.draw()?.png()?);
+    }
     if let Some(model) = &scene.model {
         stage.command(Command::OpenModelAt(model.clone()));
         stage.wait(Work::OpeningModel)?;

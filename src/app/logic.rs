@@ -8,11 +8,16 @@ use super::picker::Pick;
 use super::run::Run;
 use super::state::{Appearance, Job, Notice, OpenBank, OpenModel, Session, remember};
 use super::{App, Command, Focus};
+use crate::INSIDE;
 use crate::engine::{Event, FetchRequest, Request, RunRequest, RunTokens, Work};
 use crate::steering::{RANDOM, Term};
 
 /// Pinned when a first bank is opened, so that there is something to see.
 const FIRST_PINS: [&str; 2] = ["calm", "desperate"];
+
+/// Run when the program opens: despair which turns into calm.
+pub(super) const FIRST_PROMPT: &str = "The boat took on water, and nobody heard us. I begged and shouted until my voice was gone. Then the \
+    lights of the harbour came near, and now I sit by the quiet stove with a cup of tea. What shall I read tonight?";
 
 impl App {
     /// Takes in what the engine and the file dialog have to say.
@@ -61,11 +66,19 @@ impl App {
             Event::BankOpened { bank, path } => {
                 remember(&mut self.settings.recent_banks, &path);
                 self.bank_opened(bank, path);
+                if let Some(prompt) = self.drafts.first_prompt.take() {
+                    if !self.has_prompt() {
+                        self.drafts.prompt = prompt;
+                    }
+                    self.run();
+                }
             }
             Event::BankClosed { message } => {
-                session.bank = None;
+                // That the bank of the model inside does not fit another model surprises nobody.
+                if session.bank.take().is_some_and(|bank| bank.path != Path::new(INSIDE)) {
+                    session.notice = Some(Notice { error: true, message });
+                }
                 session.pins.clear();
-                session.notice = Some(Notice { error: true, message });
             }
             Event::BankCaveat(caveat) => {
                 if let Some(bank) = &mut session.bank {
@@ -139,6 +152,14 @@ impl App {
         }
     }
 
+    /// Opens the model inside with its bank, and runs a prompt (or the one that is typed): what a person sees first.
+    pub(super) fn open_inside(&mut self, prompt: &str) {
+        self.session.notice = None;
+        self.drafts.first_prompt = Some(prompt.to_owned());
+        self.engine.send(Request::OpenModel(INSIDE.into(), self.settings.keep()));
+        self.engine.send(Request::OpenBank(INSIDE.into()));
+    }
+
     /// Whether there is something to run.
     pub(super) fn has_prompt(&self) -> bool {
         !self.drafts.prompt.trim().is_empty()
@@ -163,6 +184,7 @@ impl App {
                 session.notice = None;
                 self.engine.send(Request::OpenBank(path));
             }
+            Command::OpenInside => self.open_inside(FIRST_PROMPT),
             Command::OpenFromHub => self.drafts.hub = Some(HubDraft::new(&self.hub)),
             Command::FetchModel(name) => {
                 session.notice = None;
@@ -253,9 +275,11 @@ impl App {
 pub(super) fn can(session: &Session, has_prompt: bool, command: &Command) -> bool {
     let idle = session.job.is_none();
     match command {
-        Command::OpenModel | Command::OpenModelFile | Command::OpenFromHub | Command::OpenBank => {
-            !session.is_working(Work::Building)
-        }
+        Command::OpenInside
+        | Command::OpenModel
+        | Command::OpenModelFile
+        | Command::OpenFromHub
+        | Command::OpenBank => !session.is_working(Work::Building),
         Command::BuildBank => idle && session.model.is_some(),
         Command::Run => idle && session.model.is_some() && has_prompt,
         Command::Stop => session.job.as_ref().is_some_and(|job| !job.stopping),

@@ -49,6 +49,8 @@ pub(crate) struct Drafts {
     search: String,
     prompt: String,
     model_path: String,
+    /// Run as soon as a bank is open.
+    first_prompt: Option<String>,
     bank_path: String,
     build: Option<build_dialog::BuildDraft>,
     hub: Option<hub_dialog::HubDraft>,
@@ -179,7 +181,9 @@ pub fn run_window() -> anyhow::Result<()> {
             let stored = cc.storage.and_then(|storage| storage.get_string(SETTINGS));
             let settings = Settings::from_json(stored.as_deref());
             let picker = Box::new(SystemPicker::default());
-            Ok(Box::new(App::new(engine, settings, picker, on_a_thread, Hub::from_env())))
+            let mut app = App::new(engine, settings, picker, on_a_thread, Hub::from_env());
+            app.open_inside(logic::FIRST_PROMPT);
+            Ok(Box::new(app))
         };
     eframe::run_native("Circumplex", options, Box::new(create)).map_err(|error| {
         anyhow::anyhow!("the window could not be opened: {error}\nEverything it does also runs from the terminal: see circumplex --help")

@@ -34,10 +34,10 @@ pub fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
                         "Chat template",
                         if info.chat_template { "its own".into() } else { "plain Human / Assistant".into() },
                     ),
-                    ("Folder", model.path.display().to_string()),
+                    ("Folder", format::place(&model.path)),
                 ],
             );
-            for warning in &info.warnings {
+            for warning in info.caveat.iter().chain(&info.warnings) {
                 ui.label(theme::small(warning).color(theme::palette(ui).warning));
             }
             ui.separator();
@@ -45,6 +45,7 @@ pub fn model_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         precision_ui(ui, view, out);
         device_ui(ui, view.settings, &DeviceChoice::known(), out);
         ui.separator();
+        entry_ui(ui, Command::OpenInside, out);
         entry_ui(ui, Command::OpenModel, out);
         entry_ui(ui, Command::OpenModelFile, out);
         entry_ui(ui, Command::OpenFromHub, out);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::run::Run;
+use crate::INSIDE;
 use crate::bank::{Bank, VectorSet};
 use crate::engine::{RunId, Sampling, Work};
 use crate::figure::map::MapColour;
@@ -93,8 +94,11 @@ impl Settings {
     }
 }
 
-/// Puts a path to the front of its recent list.
+/// Puts a path to the front of its recent list. What is inside the program has an entry of its own in the menu.
 pub fn remember(recent: &mut Vec<PathBuf>, path: &Path) {
+    if path == Path::new(INSIDE) {
+        return;
+    }
     recent.retain(|known| known != path);
     recent.insert(0, path.to_owned());
     recent.truncate(RECENT);

@@ -11,6 +11,9 @@ pub fn status_bar_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
         let palette = theme::palette(ui);
         ui.spacing_mut().item_spacing.x = PAD;
         ui.label(theme::small(summary(view)).color(palette.weak));
+        if let Some(caveat) = view.session.model.as_ref().and_then(|model| model.info.caveat.as_deref()) {
+            ui.label(theme::small("teaching model").color(palette.warning)).on_hover_text(caveat);
+        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| job_ui(ui, view, out));
     });
 }

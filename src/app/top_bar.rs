@@ -7,7 +7,7 @@ use super::model_menu::model_menu_ui;
 use super::state::{Appearance, file_name};
 use super::theme::{self, PAD};
 use super::widgets::{caption_ui, segmented_ui};
-use super::{Command, View};
+use super::{Command, View, format};
 use crate::bank::VectorSet;
 use crate::reading::Metric;
 
@@ -58,7 +58,7 @@ fn bank_menu_ui(ui: &mut Ui, view: &View, out: &mut Vec<Command>) {
                     ("Built for", meta("model")),
                     ("Stories", meta("stories")),
                     ("Baselines", if bank.baseline.is_some() { "yes".into() } else { "none: only dot works".into() }),
-                    ("File", open.path.display().to_string()),
+                    ("File", format::place(&open.path)),
                 ],
             );
             if let Some(caveat) = &open.caveat {

@@ -12,6 +12,10 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 
 use super::BankError;
+use crate::INSIDE;
+
+/// The bank of the model inside, which is opened under the name [`INSIDE`].
+const BANK_INSIDE: &[u8] = include_bytes!("../../vectors/inside.safetensors");
 
 /// Longest header read, as in the safetensors crate.
 const MAX_HEADER: u64 = 100_000_000;
@@ -112,9 +116,9 @@ pub(super) fn read(
     let unreadable = |source| BankError::Read { path: path.to_owned(), why: source };
     let damaged = |why: &str| BankError::Damaged { path: path.to_owned(), why: why.to_owned() };
 
-    let file = &mut File::open(path).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
+    let (mut file, length) = open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
+    let file = &mut file;
     file.take(8).read_to_end(&mut bytes).map_err(unreadable)?;
     let prefix: [u8; 8] = bytes.as_slice().try_into().map_err(|_| damaged("shorter than 8 bytes"))?;
     let header_length = u64::from_le_bytes(prefix);
@@ -135,6 +139,16 @@ pub(super) fn read(
     file.read_to_end(&mut bytes).map_err(unreadable)?;
     SafeTensors::deserialize(&bytes).map_err(|error| damaged(&error.to_string()))?;
     Ok(Loaded { path: path.to_owned(), bytes, metadata })
+}
+
+/// A file, or the bank inside, and its length in bytes.
+fn open(path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
+    if path == Path::new(INSIDE) {
+        return Ok((Box::new(BANK_INSIDE), BANK_INSIDE.len() as u64));
+    }
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    Ok((Box::new(file), length))
 }
 
 impl Loaded {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::common::{ModelArg, cancel_on_ctrl_c, open_model, progress_on_stderr, required, stopped_or};
+use super::common::{ModelArg, cancel_on_ctrl_c, open_model, progress_on_stderr, stopped_or};
 use crate::bank::{Recipe, build};
 use crate::corpus::Source;
 use crate::model::Model;
@@ -43,7 +43,7 @@ pub fn run(args: &BuildArgs) -> anyhow::Result<()> {
         neutral: Source::from_option(args.neutral.as_deref()),
         start_token: args.start_token,
         variance: args.variance,
-        model_sha256: Model::weights_sha256(required(&args.model.model, "--model", "model")?)?,
+        model_sha256: Model::weights_sha256(args.model.path())?,
         license: String::new(),
     };
     let report = build(&model, &recipe, &args.out, args.resume, &cancel, &mut progress_on_stderr())

@@ -1,12 +1,13 @@
 //! What the subcommands share: options, opening files with progress, printing, and exit codes.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 
+use crate::INSIDE;
 use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
 use crate::model::{DeviceChoice, Hub, Keep, Model, ModelInfo, Precision, hub_name};
@@ -25,8 +26,8 @@ pub struct Stopped;
 /// `--model`
 #[derive(Args, Debug, Clone)]
 pub struct ModelArg {
-    /// Model folder (config.json, tokenizer.json, *.safetensors), GGUF file, or the owner/name of a model on Hugging Face, which is
-    /// downloaded once into its usual cache
+    /// Model: a folder (config.json, tokenizer.json, *.safetensors), a GGUF file, or the owner/name of a model on Hugging Face, which is
+    /// downloaded once into its usual cache [default: the model inside]
     #[arg(long, value_name = "M")]
     pub model: Option<PathBuf>,
     /// How matrices are kept: f32 (quantised ones as in their file), or q8_0, a quarter of the memory and faster
@@ -45,14 +46,26 @@ impl ModelArg {
     pub fn keep(&self) -> Keep {
         Keep { precision: self.precision, device: self.device }
     }
+
+    /// What is to be opened: without `--model` the model inside.
+    pub fn path(&self) -> &Path {
+        self.model.as_deref().unwrap_or(Path::new(INSIDE))
+    }
 }
 
 /// `--bank`
 #[derive(Args, Debug, Clone)]
 pub struct BankArg {
-    /// Bank of emotion vectors (.safetensors)
+    /// Bank of emotion vectors (.safetensors) [default: that of the model inside]
     #[arg(long, value_name = "B")]
     pub bank: Option<PathBuf>,
+}
+
+impl BankArg {
+    /// What is to be opened: without `--bank` the bank of the model inside.
+    pub fn path(&self) -> &Path {
+        self.bank.as_deref().unwrap_or(Path::new(INSIDE))
+    }
 }
 
 /// Steering as `generate` and `dump` take it.
@@ -71,29 +84,28 @@ impl SteerArgs {
     ///
     /// # Errors
     /// A bad term, a bank which does not fit the model, or what [`steering::resolve`] reports.
-    pub fn push(&self, bank: &BankArg, model: &ModelInfo, seed: u64) -> anyhow::Result<Push> {
+    pub fn push(&self, bank: &BankArg, model: &ModelArg, info: &ModelInfo, seed: u64) -> anyhow::Result<Push> {
         if self.steer.is_empty() {
             return Ok(Push::default());
         }
-        let bank = open_bank(bank)?;
-        bank.check_fits(model.width, model.blocks)?;
+        let bank = open_bank_for(bank, model)?;
+        bank.check_fits(info.width, info.blocks)?;
         let term = |text: &String| steering::parse_term(text, bank.default_strength()).map_err(Usage);
         let terms = self.steer.iter().map(term).collect::<Result<_, _>>()?;
         let steering = Steering { terms, blocks: self.blocks, seed, ..Steering::default() };
-        Ok(steering::resolve(&steering, &bank, bank.default_vectors(), model.blocks)?)
+        Ok(steering::resolve(&steering, &bank, bank.default_vectors(), info.blocks)?)
     }
-}
-
-/// Value of an option which will have a default once the program ships one; until then an error that names it.
-pub fn required<'a>(value: &'a Option<PathBuf>, option: &str, what: &str) -> anyhow::Result<&'a PathBuf> {
-    value.as_ref().ok_or_else(|| Usage(format!("no {what} is inside the program yet\nName one with {option}")).into())
 }
 
 /// Opens the model of `--model`, with progress on standard error.
 pub fn open_model(arg: &ModelArg, cancel: &Cancel) -> anyhow::Result<Model> {
-    let path = required(&arg.model, "--model", "model")?;
     fetch_missing(arg, cancel)?;
-    Model::open_as(path, arg.keep(), cancel, &mut progress_on_stderr()).map_err(|error| stopped_or(error, cancel))
+    let model = Model::open_as(arg.path(), arg.keep(), cancel, &mut progress_on_stderr())
+        .map_err(|error| stopped_or(error, cancel))?;
+    if let Some(caveat) = &model.info().caveat {
+        eprintln!("{}: {caveat}", model.info().id);
+    }
+    Ok(model)
 }
 
 /// Downloads the model of `--model` if it is the name of one which the cache does not have.
@@ -118,7 +130,17 @@ pub fn stopped_or(error: impl Into<anyhow::Error>, cancel: &Cancel) -> anyhow::E
 
 /// Opens the bank of `--bank`.
 pub fn open_bank(arg: &BankArg) -> anyhow::Result<Bank> {
-    Ok(Bank::open(required(&arg.bank, "--bank", "bank")?)?)
+    Ok(Bank::open(arg.path())?)
+}
+
+/// Opens the bank of `--bank` for the model of `--model`. The bank inside is for the model inside alone.
+pub fn open_bank_for(arg: &BankArg, model: &ModelArg) -> anyhow::Result<Bank> {
+    if arg.bank.is_none() && model.path() != Path::new(INSIDE) {
+        let model = model.path().display();
+        let problem = format!("no bank is named for {model}, and the one inside belongs to the model inside");
+        return Err(Usage(format!("{problem}\nName one with --bank, or make one with circumplex build")).into());
+    }
+    open_bank(arg)
 }
 
 /// Prints one JSON object to standard output.

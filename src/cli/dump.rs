@@ -49,7 +49,7 @@ pub fn run(args: &DumpArgs) -> anyhow::Result<()> {
     let cancel = cancel_on_ctrl_c();
     let model = open_model(&args.model, &cancel)?;
     let tokens = tokens(&model, args)?;
-    let push = args.steer.push(&args.bank, model.info(), args.seed)?;
+    let push = args.steer.push(&args.bank, &args.model, model.info(), args.seed)?;
     let everywhere = Scope::Both.positions(tokens.len());
     let tap = Tap { push: Some((&push, everywhere)), residual: true, logits: Logits::All };
     let step = if args.cached { 1 } else { tokens.len() };

@@ -82,7 +82,7 @@ pub fn run(args: &GenerateArgs) -> anyhow::Result<()> {
     let prompt =
         if args.chat { model.encode_chat(&[Message::user(&args.prompt)])? } else { model.encode(&args.prompt)? };
     model.check_text(&prompt)?;
-    let push = args.steer.push(&args.bank, model.info(), args.seed)?;
+    let push = args.steer.push(&args.bank, &args.model, model.info(), args.seed)?;
 
     let mut session = Session { model: &model, prompt: &prompt, max_tokens: args.max_tokens, sampling, cancel };
     let steered = Steered { push: push.into(), scope: args.scope, change: ChangeRule::default() };

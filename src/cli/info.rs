@@ -44,6 +44,9 @@ fn print_table(info: &ModelInfo) -> anyhow::Result<()> {
     for (name, value) in rows {
         writeln!(out, "{name:<18}{value}")?;
     }
+    if let Some(caveat) = &info.caveat {
+        writeln!(out, "{:<18}{caveat}", "Note")?;
+    }
     for warning in &info.warnings {
         writeln!(out, "{:<18}{warning}", "Warning")?;
     }

@@ -14,6 +14,7 @@ use crate::figure::map::{MapColour, axis_label, map_drawing};
 use crate::figure::raster;
 use crate::figure::svg::svg;
 use crate::geometry::{Map, map};
+use crate::model::INSIDE_CAVEAT;
 
 /// Map the emotion vectors of one block: principal components, clusters, correlation with human ratings
 #[derive(Args, Debug)]
@@ -48,6 +49,9 @@ pub fn run(args: &MapArgs) -> anyhow::Result<()> {
         kind(out)?;
     }
     let bank = open_bank(&args.bank)?;
+    if args.bank.bank.is_none() {
+        eprintln!("{INSIDE_CAVEAT}");
+    }
     let block = args.block.unwrap_or_else(|| bank.default_block(bank.model_blocks()));
     let set = args.vectors.unwrap_or_else(|| bank.default_vectors());
     let map = map(&bank, block, set, args.x, args.y)?;

@@ -13,6 +13,7 @@ mod map;
 mod read;
 mod report;
 mod screenshot;
+mod sweep;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ enum Command {
     Read(read::ReadArgs),
     Generate(generate::GenerateArgs),
     Map(map::MapArgs),
+    Sweep(sweep::SweepArgs),
     Report(report::ReportArgs),
     #[command(subcommand)]
     Bank(bank::BankCommand),
@@ -65,6 +67,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Read(args)) => read::run(&args),
         Some(Command::Generate(args)) => generate::run(&args),
         Some(Command::Map(args)) => map::run(&args),
+        Some(Command::Sweep(args)) => sweep::run(&args),
         Some(Command::Report(args)) => report::run(&args),
         Some(Command::Bank(command)) => bank::run(&command),
         Some(Command::Screenshot(args)) => screenshot::run(&args),

@@ -10,7 +10,7 @@ use clap::{ArgGroup, Args};
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 
-use super::common::{BankArg, ModelArg, Stopped, cancel_on_ctrl_c, open_bank, open_model, print_json, stopped_or};
+use super::common::{BankArg, ModelArg, Stopped, cancel_on_ctrl_c, open_bank_for, open_model, print_json, stopped_or};
 use crate::bank::{Bank, VectorSet};
 use crate::model::{Message, Model, ModelError};
 use crate::reading::{Metric, scores, span_mean, top_and_bottom};
@@ -76,7 +76,7 @@ struct Token {
 
 pub fn run(args: &ReadArgs) -> anyhow::Result<()> {
     let text = text(args)?;
-    let bank = open_bank(&args.bank)?;
+    let bank = open_bank_for(&args.bank, &args.model)?;
     let chosen: Vec<usize> = if args.emotions.is_empty() {
         (0..bank.emotions.len()).collect()
     } else {
@@ -137,9 +137,10 @@ fn label(model: &Model, tokens: &[u32]) -> Vec<Token> {
 
 /// Reads the model's weights for their digest meanwhile, where the bank has one to compare with.
 fn digest(bank: &Bank, args: &ReadArgs) -> anyhow::Result<Option<JoinHandle<Result<String, ModelError>>>> {
-    let Some(path) = args.model.model.clone().filter(|_| bank.metadata.contains_key("model_sha256")) else {
+    if !bank.metadata.contains_key("model_sha256") {
         return Ok(None);
-    };
+    }
+    let path = args.model.path().to_owned();
     let thread = thread::Builder::new().name("weights digest".to_owned());
     Ok(Some(thread.spawn(move || Model::weights_sha256(&path))?))
 }

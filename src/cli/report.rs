@@ -9,8 +9,7 @@ use anyhow::Context;
 use clap::Args;
 
 use super::common::{
-    BankArg, ModelArg, Usage, cancel_on_ctrl_c, open_bank, open_model, print_json, progress_on_stderr, required,
-    stopped_or,
+    BankArg, ModelArg, Usage, cancel_on_ctrl_c, open_bank_for, open_model, print_json, progress_on_stderr, stopped_or,
 };
 use crate::bank::{Bank, VectorSet};
 use crate::lab::{self, Lab, Options, Prompts, Report};
@@ -49,7 +48,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
         return Err(Usage(format!("--strength {strength} is not a finite number")).into());
     }
     let cancel = cancel_on_ctrl_c();
-    let bank = open_bank(&args.bank)?;
+    let bank = open_bank_for(&args.bank, &args.model)?;
     let model = open_model(&args.model, &cancel)?;
     let lab = Lab::new(&model, &bank, args.block, args.blocks, args.vectors)?;
     // Minutes of work should not end in a folder that cannot be made.
@@ -70,7 +69,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
 /// Other weights of the same shape are a caveat, not an error.
 fn other_weights(bank: &Bank, args: &ReportArgs) -> anyhow::Result<Option<String>> {
     let Some(built_for) = bank.metadata.get("model_sha256") else { return Ok(None) };
-    let found = Model::weights_sha256(required(&args.model.model, "--model", "model")?)?;
+    let found = Model::weights_sha256(args.model.path())?;
     Ok((found != *built_for)
         .then(|| "The bank was built for other weights than this model's, so its readings may mean little.".to_owned()))
 }

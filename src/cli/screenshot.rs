@@ -20,8 +20,8 @@ pub struct ScreenshotArgs {
     /// View to draw
     #[arg(long, value_name = "V", default_value = "explore")]
     view: View,
-    /// Run this text as one user turn first (needs a model)
-    #[arg(long, value_name = "T", requires = "model")]
+    /// Run this text as one user turn first [default: the prompt of the first start]
+    #[arg(long, value_name = "T")]
     text: Option<String>,
     /// Width and height in pixels
     #[arg(long, value_name = "WxH", default_value = "1440x900", value_parser = size)]

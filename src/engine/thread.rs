@@ -1,7 +1,7 @@
 //! The loop of the engine thread: it owns the model, serves requests in order, and turns every failure into an event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use super::generate::{Plan, Steered, Step, generate};
 use super::{
     BuildRequest, Event, FetchRequest, Order, Request, RunRequest, RunSummary, RunTokens, SteeringSlot, TokenText, Work,
 };
+use crate::INSIDE;
 use crate::bank::{self, Bank, Recipe};
 use crate::job::Cancel;
 use crate::model::{Keep, Message, Model};
@@ -131,7 +132,9 @@ impl Engine<'_> {
     }
 
     fn open_bank(&mut self, path: PathBuf) -> Result<(), End> {
-        let bank = if path.is_dir() || path.extension().is_some_and(|extension| extension != "safetensors") {
+        let inside = path == Path::new(INSIDE);
+        let bank = if !inside && (path.is_dir() || path.extension().is_some_and(|extension| extension != "safetensors"))
+        {
             bank::import(&path, 0)?.0
         } else {
             Bank::open(&path)?

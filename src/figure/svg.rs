@@ -5,8 +5,9 @@ use std::fmt::Write;
 use super::drawing::{Anchor, Drawing, Mark};
 use crate::emotion::Rgb;
 
-/// Keeps texts readable over lines and points.
-const OUTLINE: &str = r##"paint-order="stroke" stroke="#ffffff" stroke-width="2" stroke-linejoin="round""##;
+/// Keeps texts readable over lines and points. It is drawn first, as a text of its own, since many programs do not know `paint-order`.
+const OUTLINE: &str =
+    r##"fill="#ffffff" stroke="#ffffff" stroke-width="2" stroke-linejoin="round" aria-hidden="true""##;
 
 /// The drawing as an SVG file.
 pub fn svg(drawing: &Drawing) -> String {
@@ -58,13 +59,16 @@ fn write_mark(svg: &mut String, mark: &Mark) -> std::fmt::Result {
                 Anchor::Middle => "middle",
                 Anchor::End => "end",
             };
-            let turn = if *upwards { format!(r#" transform="rotate(-90 {x:.1} {y:.1})""#) } else { String::new() };
-            writeln!(
-                svg,
-                r#"<text x="{x:.1}" y="{y:.1}" font-size="{size}" text-anchor="{anchor}" fill="{}" {OUTLINE}{turn}>{}</text>"#,
-                hex(*colour),
-                escape(text)
-            )
+            // Not rotate(-90 x y), which some programs turn about the wrong place.
+            let place = if *upwards {
+                format!(r#"transform="translate({x:.1} {y:.1}) rotate(-90)""#)
+            } else {
+                format!(r#"x="{x:.1}" y="{y:.1}""#)
+            };
+            let place = format!(r#"font-size="{size}" text-anchor="{anchor}" {place}"#);
+            let text = escape(text);
+            writeln!(svg, "<text {OUTLINE} {place}>{text}</text>")?;
+            writeln!(svg, r#"<text fill="{}" {place}>{text}</text>"#, hex(*colour))
         }
     }
 }
@@ -119,6 +123,6 @@ mod tests {
             text: "PC2".into(),
         };
         let svg = svg(&Drawing { title: String::new(), width: 10.0, height: 10.0, marks: vec![text] });
-        assert!(svg.contains(r#"transform="rotate(-90 3.0 4.0)">PC2<"#), "{svg}");
+        assert!(svg.contains(r#"transform="translate(3.0 4.0) rotate(-90)">PC2<"#), "{svg}");
     }
 }

@@ -15,6 +15,7 @@ mod quantities;
 mod replies;
 mod report;
 mod samples;
+mod sweep;
 mod words;
 mod write;
 
@@ -26,10 +27,11 @@ pub use map::{BlockComponents, MapResult, map};
 pub use markdown::markdown;
 pub use pictures::pictures;
 pub use prompts::{Frame, Implicit as ImplicitPrompt, Kind, Open, Prompts, Quantity};
-pub use quantities::{Curve, Direction, Quantities, Sweep, quantities};
+pub use quantities::{Curve, Direction, Quantities, QuantitySweep, quantities};
 pub use replies::{Replies, SteeredReply, SteeringMeans, replies};
 pub use report::{About, Options, Part, Report, measure};
 pub use samples::{Sample, Samples, samples};
+pub use sweep::{LEAST_DISTINCT_PAIRS, MOST_OF_ONE_WORD, RangeTried, ReadingTried, StrengthTried, Sweep, Texts, sweep};
 pub use words::{Repetition, repetition};
 pub use write::write;
 
@@ -46,6 +48,7 @@ use crate::reading::{Metric, scores};
 use crate::steering::{BlockRange, Push, Steering, Term, resolve};
 
 /// A model, its bank, and where and how it is read and steered.
+#[derive(Clone, Copy)]
 pub struct Lab<'a> {
     pub model: &'a Model,
     pub bank: &'a Bank,

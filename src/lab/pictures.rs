@@ -1,6 +1,6 @@
 //! The pictures of a report.
 
-use super::{Curve, Direction, Feels, Report, Rises, Sweep};
+use super::{Curve, Direction, Feels, QuantitySweep, Report, Rises};
 use crate::figure::drawing::Drawing;
 use crate::figure::lines::{Lines, lines_drawing};
 use crate::figure::map::{MapColour, map_drawing};
@@ -44,7 +44,7 @@ pub(super) fn sweep_file(name: &str) -> String {
     format!("quantity-{}.svg", name.chars().map(plain).collect::<String>())
 }
 
-fn sweep_drawing(sweep: &Sweep, block: usize) -> Drawing {
+fn sweep_drawing(sweep: &QuantitySweep, block: usize) -> Drawing {
     lines_drawing(&Lines {
         title: format!("{}: z before the reply, block {block}", sweep.name.replace('_', " ")),
         across: format!("{} (evenly spaced)", sweep.unit),

@@ -24,7 +24,7 @@ pub enum Direction {
 pub struct Quantities {
     /// n counts the values of the shortest sweep.
     pub measure: Measure,
-    pub sweeps: Vec<Sweep>,
+    pub sweeps: Vec<QuantitySweep>,
     /// Curves which should go one way.
     pub expected: usize,
     /// Those whose ρ has the sign it should have.
@@ -35,7 +35,7 @@ pub struct Quantities {
 
 /// One prompt with all its numbers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sweep {
+pub struct QuantitySweep {
     pub name: String,
     pub unit: String,
     pub text: String,
@@ -78,7 +78,7 @@ pub fn quantities(lab: &Lab, prompts: &[Quantity], cancel: &Cancel, sink: Sink) 
             let numbers: Vec<f64> = z.iter().map(|z| f64::from(*z)).collect();
             Curve { emotion, expected, rho: spearman(&prompt.values, &numbers), z }
         };
-        sweeps.push(Sweep {
+        sweeps.push(QuantitySweep {
             name: prompt.name.clone(),
             unit: prompt.unit.clone(),
             text: prompt.text.clone(),
@@ -109,7 +109,7 @@ fn emotions(prompt: &Quantity) -> Vec<(String, Option<Direction>)> {
     emotions
 }
 
-fn summed_up(measure: Measure, sweeps: Vec<Sweep>) -> Quantities {
+fn summed_up(measure: Measure, sweeps: Vec<QuantitySweep>) -> Quantities {
     let turned = |curve: &Curve| {
         let sign = match curve.expected? {
             Direction::Up => 1.0,
@@ -159,7 +159,8 @@ mod tests {
             curve(None, Some(1.0)),
             curve(Some(Direction::Up), None),
         ];
-        let sweep = Sweep { name: String::new(), unit: String::new(), text: String::new(), values: Vec::new(), curves };
+        let sweep =
+            QuantitySweep { name: String::new(), unit: String::new(), text: String::new(), values: Vec::new(), curves };
         let measure = Measure { metric: "z", unit: "sd", block: None, n: 0, of: "" };
         let found = summed_up(measure, vec![sweep]);
         assert_eq!((found.expected, found.as_expected, found.mean_rho), (3, 1, Some(0.125)));

@@ -179,7 +179,7 @@ fn about(lab: &Lab, strength: f32) -> About {
 
 fn caveats(lab: &Lab) -> Vec<String> {
     let info = lab.model.info();
-    let mut caveats = Vec::new();
+    let mut caveats: Vec<String> = info.caveat.iter().map(|caveat| format!("{caveat}.")).collect();
     if !info.chat_template {
         caveats.push(
             "The model has no chat template: its turns are plain `Human:` and `Assistant:` lines, for which it may not be made."

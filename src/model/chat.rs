@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::ModelError;
 use super::date;
-use super::files::{Fields, Source, read};
+use super::files::{Fields, Source, exists, read};
 
 /// Who says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -121,8 +121,8 @@ fn seconds_now() -> u64 {
 
 fn find_template(source: &Source, config: &Fields) -> Result<Option<(String, PathBuf)>, ModelError> {
     let file = source.file("chat_template.jinja");
-    if file.exists() {
-        let text = String::from_utf8(read(&file, "the chat template", "Fetch it again")?)
+    if exists(&file) {
+        let text = String::from_utf8(read(&file, "the chat template", "Fetch it again")?.into_owned())
             .map_err(|_| ModelError::Template { path: file.clone(), problem: "it is not UTF-8".into() })?;
         return Ok(Some((text, file)));
     }

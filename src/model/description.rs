@@ -9,7 +9,7 @@ use super::ModelError;
 use super::chat::Chat;
 use super::config::Config;
 use super::family;
-use super::files::{Fields, Source, Weights};
+use super::files::{Fields, INSIDE_ID, Source, Weights, is_inside};
 use super::gguf::Gguf;
 use super::hub;
 use super::tokenizer::TextTokenizer;
@@ -73,8 +73,11 @@ pub(super) fn weight_files(path: &Path) -> Result<Vec<PathBuf>, ModelError> {
     }
 }
 
-/// A folder, or else the `owner/name` of a model in the local Hugging Face cache.
+/// The model inside, a folder, or else the `owner/name` of a model in the local Hugging Face cache.
 fn source_at(path: &Path) -> Result<Source, ModelError> {
+    if is_inside(path) {
+        return Ok(Source { id: INSIDE_ID.into(), folder: path.to_owned() });
+    }
     if path.is_dir() {
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let last = || full.file_name().map_or_else(|| full.display().to_string(), |name| name.to_string_lossy().into());
@@ -89,6 +92,9 @@ fn source_at(path: &Path) -> Result<Source, ModelError> {
 
 fn gguf_at(path: &Path) -> Option<PathBuf> {
     let is_gguf = |path: &Path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf"));
+    if is_inside(path) {
+        return None;
+    }
     if path.is_file() {
         return is_gguf(path).then(|| path.to_owned());
     }

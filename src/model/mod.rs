@@ -34,6 +34,7 @@ pub use chat::{Message, Role};
 pub use decoder::{Cache, Logits, Pass, Tap};
 pub use device::DeviceChoice;
 pub use error::ModelError;
+pub use files::INSIDE_CAVEAT;
 pub use hub::{Hub, HubError, hub_name};
 pub use precision::{Keep, Precision};
 pub use sampling::{Sampler, logprob};
@@ -44,7 +45,7 @@ use batch::Threads;
 use chat::Chat;
 use decoder::{Decoder, Loader, Place};
 use description::Description;
-use files::Weights;
+use files::{Weights, is_inside};
 use memory::Need;
 use tokenizer::TextTokenizer;
 
@@ -77,6 +78,8 @@ pub struct ModelInfo {
     pub rounding: Option<f64>,
     /// Whether the model brings a chat template.
     pub chat_template: bool,
+    /// What must stand beside everything that is read from this model; none but for the model inside.
+    pub caveat: Option<String>,
     /// What is odd about the folder but does not keep it from working.
     pub warnings: Vec<String>,
 }
@@ -93,8 +96,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a GGUF file, a folder with config.json, tokenizer.json and *.safetensors, or, when there is no such folder, the model of that
-    /// `owner/name` in the local Hugging Face cache. Never uses the network (see [`Hub::fetch`]). Weights are widened to f32, and
+    /// Opens the model inside ([`crate::INSIDE`]), a GGUF file, a folder with config.json, tokenizer.json and *.safetensors, or, when there is
+    /// no such folder, the model of that `owner/name` in the local Hugging Face cache. Never uses the network (see [`Hub::fetch`]). Weights are widened to f32, and
     /// quantised ones stay so. The accelerator of this build is used if there is one that answers.
     ///
     /// # Errors
@@ -155,6 +158,7 @@ impl Model {
             memory: loaded.bytes,
             rounding: loaded.rounding.share(),
             chat_template: chat.has_template(),
+            caveat: is_inside(path).then(|| INSIDE_CAVEAT.into()),
             warnings,
         };
         let threads = Threads::for_model(info.parameters, &device)?;

@@ -193,6 +193,7 @@ pub fn model_info() -> ModelInfo {
         memory: 13_689_856,
         rounding: None,
         chat_template: true,
+        caveat: None,
         warnings: Vec::new(),
     }
 }

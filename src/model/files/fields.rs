@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::read;
+use super::{exists, read};
 use crate::model::ModelError;
 
 /// The keys of a JSON file, with errors that name file and key. A key whose value is null counts as missing.
@@ -38,7 +38,7 @@ impl Fields {
 
     /// As [`Fields::read`]; no keys where the file does not exist.
     pub fn read_or_empty(path: &Path) -> Result<Self, ModelError> {
-        if path.exists() {
+        if exists(path) {
             return Self::read(path);
         }
         Ok(Self { path: path.to_owned(), within: String::new(), map: Map::new() })

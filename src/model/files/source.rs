@@ -1,10 +1,11 @@
 //! The folder of a model and which of its files hold the weights.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Fields;
+use super::{Fields, inside};
 use crate::model::ModelError;
 
 /// The files of one model.
@@ -23,11 +24,11 @@ impl Source {
     /// The weight files in name order: `model.safetensors`, else those of the index, else every *.safetensors.
     pub fn weight_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         let single = self.file("model.safetensors");
-        if single.exists() {
+        if exists(&single) {
             return Ok(vec![single]);
         }
         let index = self.file("model.safetensors.index.json");
-        if index.exists() {
+        if exists(&index) {
             return self.indexed_files(&index);
         }
         let entries =
@@ -76,9 +77,21 @@ pub(in crate::model) fn weight_names(index: &Fields) -> Result<Vec<String>, Mode
     Ok(names)
 }
 
-/// Reads a whole file.
-pub(in crate::model) fn read(path: &Path, what: &'static str, hint: &'static str) -> Result<Vec<u8>, ModelError> {
-    std::fs::read(path).map_err(|source| match source.kind() {
+/// Whether there is such a file, on the disk or inside the program.
+pub(in crate::model) fn exists(path: &Path) -> bool {
+    inside::file(path).is_some() || path.exists()
+}
+
+/// Reads a whole file, from the disk or inside the program.
+pub(in crate::model) fn read(
+    path: &Path,
+    what: &'static str,
+    hint: &'static str,
+) -> Result<Cow<'static, [u8]>, ModelError> {
+    if let Some(bytes) = inside::file(path) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    std::fs::read(path).map(Cow::Owned).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => ModelError::MissingFile { what, path: path.to_owned(), hint },
         _ => ModelError::Read { path: path.to_owned(), source },
     })

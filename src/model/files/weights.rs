@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use sha2::{Digest, Sha256};
 
-use super::Source;
+use super::{Source, inside};
 use crate::model::ModelError;
 use crate::model::decoder::matrix::Matrix;
 use crate::model::decoder::widened;
@@ -32,7 +32,24 @@ pub(in crate::model) struct Weights {
 
 struct Mapped {
     path: PathBuf,
-    bytes: Arc<Mmap>,
+    bytes: Bytes,
+}
+
+enum Bytes {
+    Mapped(Arc<Mmap>),
+    /// Compiled into the program.
+    Inside(&'static [u8]),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Inside(bytes) => bytes,
+        }
+    }
 }
 
 struct Stored {
@@ -90,12 +107,15 @@ impl Weights {
             };
             tensors.insert(name.clone(), Stored { file: 0, range: start..end, shape, kind });
         }
-        let files = vec![Mapped { path: path.to_owned(), bytes }];
+        let files = vec![Mapped { path: path.to_owned(), bytes: Bytes::Mapped(bytes) }];
         Ok(Self { files, tensors, taken: BTreeSet::new(), parameters: 0 })
     }
 
     fn add_safetensors(&mut self, path: PathBuf) -> Result<(), ModelError> {
-        let bytes = map(&path)?;
+        let bytes = match inside::file(&path) {
+            Some(bytes) => Bytes::Inside(bytes),
+            None => Bytes::Mapped(Arc::new(map(&path)?)),
+        };
         let broken = |problem: String| ModelError::Weights { path: path.clone(), problem };
         if bytes.is_empty() {
             return Err(broken("it is empty".into()));
@@ -123,7 +143,7 @@ impl Weights {
                 });
             }
         }
-        self.files.push(Mapped { path, bytes: Arc::new(bytes) });
+        self.files.push(Mapped { path, bytes });
         Ok(())
     }
 
@@ -240,6 +260,10 @@ impl Weights {
 pub(in crate::model) fn sha256(files: Vec<PathBuf>) -> Result<String, ModelError> {
     let mut hash = Sha256::new();
     for path in files {
+        if let Some(bytes) = inside::file(&path) {
+            hash.update(bytes);
+            continue;
+        }
         let mut file = open(&path)?;
         std::io::copy(&mut file, &mut hash).map_err(|source| ModelError::Read { path, source })?;
     }
