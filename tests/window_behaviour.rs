@@ -243,6 +243,23 @@ fn a_path_opens_a_model() {
     assert!(matches!(stage.requests().as_slice(), [Request::OpenModel(path, _)] if path.as_os_str() == "models/a"));
 }
 
+/// Plays the answer of the engine to the command.
+fn open_inside(stage: &mut Stage) {
+    stage.tell(Event::ModelOpened { info: std::sync::Arc::new(model_info()), path: INSIDE.into() });
+    stage.tell(Event::BankOpened { bank: std::sync::Arc::new(bank()), path: INSIDE.into() });
+    stage.settle();
+}
+
+#[test]
+fn a_bank_opened_in_place_of_the_one_inside_runs_nothing() {
+    let mut stage = stage(Settings::default(), SIZE);
+    stage.apply(Command::OpenInside);
+    stage.open_model();
+    stage.open_bank();
+    open_inside(&mut stage);
+    assert!(!stage.requests().iter().any(|one| matches!(one, Request::Run(_))));
+}
+
 #[test]
 fn the_model_inside_opens_with_its_bank_and_runs_a_first_prompt() {
     let mut stage = stage(Settings::default(), SIZE);
@@ -250,9 +267,7 @@ fn the_model_inside_opens_with_its_bank_and_runs_a_first_prompt() {
     let requests = stage.requests();
     let [Request::OpenModel(model, _), Request::OpenBank(bank)] = requests.as_slice() else { panic!("{requests:?}") };
     assert_eq!((model.to_str(), bank.to_str()), (Some(INSIDE), Some(INSIDE)));
-    stage.open_model();
-    stage.open_bank();
-    stage.settle();
+    open_inside(&mut stage);
     let requests = stage.requests();
     let [Request::Run(run)] = requests.as_slice() else { panic!("{requests:?}") };
     assert!(run.chat && run.prompt.contains("boat"));
@@ -262,9 +277,7 @@ fn the_model_inside_opens_with_its_bank_and_runs_a_first_prompt() {
 fn the_model_inside_keeps_what_was_typed() {
     let mut stage = open();
     stage.apply(Command::OpenInside);
-    stage.open_model();
-    stage.open_bank();
-    stage.settle();
+    open_inside(&mut stage);
     assert!(stage.requests().iter().any(|one| matches!(one, Request::Run(run) if run.prompt == "My dog ran away.")));
 }
 

@@ -54,6 +54,15 @@ fn what_the_engine_cannot_open_is_a_failure() {
 }
 
 #[test]
+fn the_model_inside_runs_a_text_with_a_named_bank() {
+    let (_folder, out) = in_folder();
+    let bank = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/inside.safetensors");
+    let output = screenshot(&out, &["--bank", bank, "--text", "My dog ran away."]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(out.exists());
+}
+
+#[test]
 fn a_real_model_runs_its_text() {
     let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/models/tinystories-instruct-3m-chat");
     if !Path::new(model).exists() {

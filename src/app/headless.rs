@@ -7,11 +7,12 @@ use egui::{RawInput, Rect, vec2};
 
 use super::logic::FIRST_PROMPT;
 use super::{App, Appearance, Command, Pick, Picker, Settings, at_once, background, install_theme};
+use crate::INSIDE;
 use crate::engine::{self, Work};
 use crate::figure::raster::{Image, Raster};
 use crate::model::{Hub, Keep};
 
-/// What a screenshot shows: without model and bank the model inside, with its first prompt or the text.
+/// What a screenshot shows: without a model the model inside, its bank and its first prompt, each unless another is named.
 #[derive(Clone, Debug)]
 pub struct Scene {
     pub model: Option<PathBuf>,
@@ -34,21 +35,16 @@ pub fn screenshot(scene: &Scene) -> anyhow::Result<Vec<u8>> {
     let Keep { precision, device } = scene.keep;
     let settings = Settings { theme: scene.theme, precision, device, ..Settings::default() };
     let mut stage = Stage::new(App::new(engine, settings, Box::new(NoPicker), at_once, Hub::from_env()), scene.size);
-    if scene.model.is_none() && scene.bank.is_none() {
-        stage.app.open_inside(scene.text.as_deref().unwrap_or(FIRST_PROMPT));
-        stage.wait(Work::Running)?;
-        return Ok(stage.draw()?.png()?);
-    }
-    if let Some(model) = &scene.model {
-        stage.command(Command::OpenModelAt(model.clone()));
-        stage.wait(Work::OpeningModel)?;
-    }
-    if let Some(bank) = &scene.bank {
-        stage.command(Command::OpenBankAt(bank.clone()));
+    let inside = scene.model.is_none();
+    let model = scene.model.clone().unwrap_or_else(|| INSIDE.into());
+    stage.command(Command::OpenModelAt(model));
+    stage.wait(Work::OpeningModel)?;
+    if let Some(bank) = scene.bank.clone().or(inside.then(|| INSIDE.into())) {
+        stage.command(Command::OpenBankAt(bank));
         stage.wait(Work::OpeningBank)?;
     }
-    if let Some(text) = &scene.text {
-        stage.command(Command::Prompt(text.clone()));
+    if let Some(text) = scene.text.as_deref().or(inside.then_some(FIRST_PROMPT)) {
+        stage.command(Command::Prompt(text.to_owned()));
         stage.command(Command::Run);
         stage.wait(Work::Running)?;
     }

@@ -65,10 +65,12 @@ impl App {
             }
             Event::BankOpened { bank, path } => {
                 remember(&mut self.settings.recent_banks, &path);
+                let inside = path == Path::new(INSIDE);
                 self.bank_opened(bank, path);
-                if let Some(prompt) = self.drafts.first_prompt.take() {
+                // Whatever else is opened in its place has not been asked to run.
+                if std::mem::take(&mut self.drafts.runs_first) && inside && self.session.model.is_some() {
                     if !self.has_prompt() {
-                        self.drafts.prompt = prompt;
+                        self.drafts.prompt = FIRST_PROMPT.to_owned();
                     }
                     self.run();
                 }
@@ -152,10 +154,10 @@ impl App {
         }
     }
 
-    /// Opens the model inside with its bank, and runs a prompt (or the one that is typed): what a person sees first.
-    pub(super) fn open_inside(&mut self, prompt: &str) {
+    /// Opens the model inside with its bank, and runs its first prompt (or the one that is typed): what a person sees first.
+    pub(super) fn open_inside(&mut self) {
         self.session.notice = None;
-        self.drafts.first_prompt = Some(prompt.to_owned());
+        self.drafts.runs_first = true;
         self.engine.send(Request::OpenModel(INSIDE.into(), self.settings.keep()));
         self.engine.send(Request::OpenBank(INSIDE.into()));
     }
@@ -184,7 +186,7 @@ impl App {
                 session.notice = None;
                 self.engine.send(Request::OpenBank(path));
             }
-            Command::OpenInside => self.open_inside(FIRST_PROMPT),
+            Command::OpenInside => self.open_inside(),
             Command::OpenFromHub => self.drafts.hub = Some(HubDraft::new(&self.hub)),
             Command::FetchModel(name) => {
                 session.notice = None;

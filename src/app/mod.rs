@@ -49,8 +49,8 @@ pub(crate) struct Drafts {
     search: String,
     prompt: String,
     model_path: String,
-    /// Run as soon as a bank is open.
-    first_prompt: Option<String>,
+    /// Run the prompt as soon as the model inside is open with its bank.
+    runs_first: bool,
     bank_path: String,
     build: Option<build_dialog::BuildDraft>,
     hub: Option<hub_dialog::HubDraft>,
@@ -182,7 +182,7 @@ pub fn run_window() -> anyhow::Result<()> {
             let settings = Settings::from_json(stored.as_deref());
             let picker = Box::new(SystemPicker::default());
             let mut app = App::new(engine, settings, picker, on_a_thread, Hub::from_env());
-            app.open_inside(logic::FIRST_PROMPT);
+            app.open_inside();
             Ok(Box::new(app))
         };
     eframe::run_native("Circumplex", options, Box::new(create)).map_err(|error| {
