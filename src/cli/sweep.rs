@@ -46,12 +46,14 @@ pub fn run(args: &SweepArgs) -> anyhow::Result<()> {
     };
     let found = lab::sweep(&model, &bank, &texts, &cancel, &mut progress_on_stderr())
         .map_err(|error| stopped_or(error, &cancel))?;
-    found.write_into(&mut bank);
-    bank.save(&args.out)?;
+    // Before the bank is written: what took so long is not to be lost where it cannot be.
     if args.json {
-        return print_json(&found);
+        print_json(&found)?
+    } else {
+        print(&found)?
     }
-    print(&found)
+    found.write_into(&mut bank);
+    Ok(bank.save(&args.out)?)
 }
 
 fn print(found: &Sweep) -> anyhow::Result<()> {

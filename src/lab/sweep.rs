@@ -3,7 +3,6 @@
 //!
 //! The block is chosen by the shipped situations, not by the prompts of the other experiments, which are to stay unseen.
 
-use ndarray::Axis;
 use serde::Serialize;
 
 use super::{Frame, Lab, LabError, Open, Replies, feels, mean, rank, replies};
@@ -12,7 +11,6 @@ use crate::corpus::Situation;
 use crate::geometry;
 use crate::job::{Cancel, Progress, Sink};
 use crate::model::Model;
-use crate::reading::{Metric, scores};
 use crate::steering::{BlockRange, RANDOM};
 
 /// Strengths at which replies are tried, in residual norms.
@@ -164,15 +162,18 @@ fn try_readings(
         if lab.bank.raw.is_some() { vec![VectorSet::Raw, VectorSet::Denoised] } else { vec![VectorSet::Denoised] };
     let kinds: Vec<(usize, VectorSet)> =
         lab.bank.blocks.iter().flat_map(|block| sets.iter().map(|set| (*block, *set))).collect();
+    if known.is_empty() {
+        return Err(LabError::NoPrompts);
+    }
+    let all: Vec<usize> = (0..lab.bank.emotions.len()).collect();
     let mut sums = vec![0.0; kinds.len()];
     let mut steps = super::Steps::new("Reading situations", known.len(), sink, cancel);
     for (situation, own) in &known {
         steps.next()?;
         let residual = lab.before_reply(&situation.text, cancel)?;
-        for (sum, (block, set)) in sums.iter_mut().zip(&kinds) {
-            let row = residual.index_axis(Axis(0), *block).insert_axis(Axis(0));
-            let z = scores(lab.bank, *set, *block, Metric::Z, row, Some(0))?;
-            *sum += 1.0 / rank(&z.row(0).to_vec(), *own) as f64;
+        for (sum, (block, vectors)) in sums.iter_mut().zip(&kinds) {
+            let z = Lab { vectors: *vectors, ..*lab }.z_before_reply(*block, residual.view(), &all)?;
+            *sum += 1.0 / rank(&z, *own) as f64;
         }
     }
     let n = known.len();
@@ -180,7 +181,7 @@ fn try_readings(
         let components = geometry::components(lab.bank, block, vectors, 2)?;
         let valence_r = components.first().and_then(|one| one.valence_r).map(f64::abs);
         let arousal_r = components.get(1).and_then(|one| one.arousal_r).map(f64::abs);
-        Ok(ReadingTried { block, vectors, reciprocal_rank: sum / n.max(1) as f64, n, valence_r, arousal_r })
+        Ok(ReadingTried { block, vectors, reciprocal_rank: sum / n as f64, n, valence_r, arousal_r })
     };
     sums.into_iter().zip(kinds).map(tried).collect()
 }
