@@ -1,8 +1,8 @@
 """Composes the training text of the model inside from hand-written fragments, stories, situations and dialogues.
 
 A text is built round one emotion (or two): an event from which it must be inferred, then signs of it, as hand-written sentences in an
-order drawn at random. Most texts never name the emotion. One fragment of each kind, and the stories of eight of the 120 topics, are
-held out: `documents(seed, held_out=True)` composes from them alone.
+order drawn at random. Most texts do not name the emotion; in the last lesson most do, in passing. One fragment of each kind, every twelfth
+event, and the stories of eight of the 120 topics are held out: `documents(seed, held_out=True)` composes from them alone.
 """
 
 import json
@@ -401,18 +401,19 @@ def plain(rng, texts):
     return chat(line.get("user") or line["question"], line.get("assistant") or line["text"])
 
 
-# How often each kind of text is drawn in the second lesson.
-SECOND_LESSON = [
-    (70, glimpse),
-    (24, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
-    (22, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
-    (7, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
-    (8, number),
-    (10, situation),
-    (6, own_message),
-    (9, written),
-    (4, plain),
-]
+def mixture(naming, stories, confidences, situations, messages):
+    """All kinds of text, with how often each is drawn."""
+    return [
+        (70, lambda rng, texts: glimpse(rng, texts, naming)),
+        (stories, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
+        (confidences, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (7, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+        (8, number),
+        (situations, situation),
+        (messages, own_message),
+        (9, written),
+        (4, plain),
+    ]
 
 
 # The first lesson: which feeling a sentence or two tell of.
@@ -424,25 +425,18 @@ FIRST_LESSON = [
     (4, own_message),
 ]
 
-# The last lesson: as the second, with the events, and with the feeling named more often.
-LAST_LESSON = [
-    (70, lambda rng, texts: glimpse(rng, texts, naming=0.5)),
-    (22, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
-    (26, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
-    (7, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
-    (8, number),
-    (14, situation),
-    (10, own_message),
-    (9, written),
-    (4, plain),
-]
+SECOND_LESSON = mixture(naming=0.3, stories=24, confidences=22, situations=10, messages=6)
+
+# With the events, and with the feeling named more often.
+EVENTS_LESSON = mixture(naming=0.5, stories=22, confidences=26, situations=14, messages=10)
 
 # The same, in which numbers decide more often, and then in half of the texts.
-NUMBERS_LESSON = LAST_LESSON + [(14, quantity)]
-MORE_NUMBERS = LAST_LESSON + [(55, quantity)]
+NUMBERS_LESSON = [*EVENTS_LESSON, (14, quantity)]
+MORE_NUMBERS = [*EVENTS_LESSON, (55, quantity)]
+
 # The last: feelings are said in passing anywhere, and replies begin with them, so that they have to be known at every full stop and
 # before every reply.
-OPEN_LESSON = [(70, lambda rng, texts: glimpse(rng, texts, naming=0.35)), *LAST_LESSON[1:], (9, written), (20, quantity)]
+OPEN_LESSON = [*mixture(naming=0.35, stories=22, confidences=26, situations=14, messages=10), (9, written), (20, quantity)]
 
 
 def documents(seed, held_out=False, lesson=OPEN_LESSON):

@@ -62,7 +62,7 @@ CHAT_TEMPLATE = (
 LESSONS = [
     (0.0, compose.FIRST_LESSON, 0.1, 0.0, 256),
     (0.1219, compose.SECOND_LESSON, 0.1, 0.0, 256),
-    (0.3542, compose.LAST_LESSON, 0.2, 0.1, 256),
+    (0.3542, compose.EVENTS_LESSON, 0.2, 0.1, 256),
     (0.559, compose.NUMBERS_LESSON, 0.2, 0.1, 256),
     (0.6639, compose.MORE_NUMBERS, 0.1, 0.0, 256),
     (0.711, compose.MORE_NUMBERS, 0.1, 0.0, 512),
@@ -292,7 +292,7 @@ def train(process, args):
     others = [w for name, w in model.named_parameters() if w.ndim == 1 or "embedding" in name]
     optimizers = [Muon(matrices, args.rate), torch.optim.AdamW(others, args.rate, betas=(0.9, 0.98), weight_decay=0.0)]
     held = {}
-    for name, source in {"composed": compose.documents(1, held_out=True, lesson=compose.LAST_LESSON), "stories": held_out_stories()}.items():
+    for name, source in {"composed": compose.documents(1, held_out=True, lesson=compose.EVENTS_LESSON), "stories": held_out_stories()}.items():
         held[name] = torch.tensor(list(itertools.islice(rows(tokenizer, source, 256), 48)))
 
     seen, spent, digest = 0, 0.0, hashlib.sha256()
