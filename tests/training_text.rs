@@ -10,7 +10,19 @@ use circumplex::corpus::{self, Source, words};
 use circumplex::emotion;
 use serde_json::Value;
 
-const FILES: [&str; 8] = ["fragments", "events", "links", "asks", "numbers", "quantities", "messages", "neutral"];
+const FILES: [&str; 11] = [
+    "fragments",
+    "signs",
+    "events",
+    "tales",
+    "talks",
+    "links",
+    "asks",
+    "numbers",
+    "quantities",
+    "messages",
+    "neutral",
+];
 
 fn lines(path: &Path) -> Vec<Value> {
     let file = std::fs::read_to_string(path).unwrap();
@@ -108,6 +120,39 @@ fn every_emotion_has_events() {
 }
 
 #[test]
+fn every_emotion_has_tales_talks_and_shared_signs() {
+    for (name, least) in [("tales", 6), ("talks", 6), ("signs", 10)] {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for line in training(name) {
+            let emotions = line["emotions"].as_array().unwrap();
+            let fitting = if name == "signs" { emotions.len() } else { 1 };
+            for emotion in &emotions[..fitting] {
+                *counts.entry(emotion.as_str().unwrap().to_owned()).or_default() += 1;
+            }
+        }
+        assert_eq!(counts.keys().map(String::as_str).collect::<Vec<_>>(), emotion::words(), "{name}");
+        let few: Vec<_> = counts.iter().filter(|(_, count)| **count < least).collect();
+        assert!(few.is_empty(), "{name}: {few:?}");
+    }
+}
+
+#[test]
+fn every_slot_has_things_and_every_thing_a_slot() {
+    for line in training("tales").into_iter().chain(training("talks")) {
+        let texts: String = ["text", "user", "assistant"].iter().filter_map(|key| line[key].as_str()).collect();
+        let slots = line["slots"].as_object().unwrap();
+        for (slot, things) in slots {
+            assert!(texts.contains(&format!("{{{slot}}}")), "{line}");
+            assert!(things.as_array().unwrap().len() >= 2, "{line}");
+        }
+        for (place, _) in texts.match_indices('{') {
+            let slot = &texts[place + 1..=place + 1];
+            assert!("NSOPR".contains(slot) || slots.contains_key(slot), "{line}");
+        }
+    }
+}
+
+#[test]
 fn no_text_stands_twice() {
     for name in FILES {
         let mut seen = BTreeSet::new();
@@ -126,7 +171,13 @@ fn what_must_be_inferred_is_not_named() {
         .map(|list| (list.emotion, list.words.iter().map(|phrase| words(phrase)).collect::<Vec<_>>()))
         .collect();
     let inferred = training("fragments").into_iter().filter(|line| !["named", "reply"].contains(&text(line, "kind")));
-    for line in inferred.chain(training("messages")).chain(training("events")) {
+    let talks = training("talks").into_iter().map(|mut line| {
+        let answer = if line["kind"] == "open" { text(&line, "assistant") } else { "" };
+        line["text"] = format!("{} {answer}", text(&line, "user")).into();
+        line
+    });
+    let others = training("messages").into_iter().chain(training("events")).chain(training("tales")).chain(talks);
+    for line in inferred.chain(others) {
         let said = words(text(&line, "text"));
         let emotion = line["emotions"][0].as_str().unwrap_or_else(|| text(&line, "emotion"));
         let named = forbidden[emotion].iter().find(|list| said.windows(list.len()).any(|run| run == *list));

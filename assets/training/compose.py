@@ -10,6 +10,7 @@ import math
 import random
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).resolve().parent
 TEXT = HERE.parent / "text"
@@ -51,8 +52,7 @@ def split(items, held_out, every=10):
 class Texts:
     """All that texts are composed from: either what is trained on, or what is held out; with the events or without."""
 
-    def __init__(self, held_out=False, events=True, openly=False):
-        # Whether feelings are said in passing, and at the beginning of replies.
+    def __init__(self, held_out=False, events=True, openly=0.0):
         self.openly = openly
         self.fragments = {}
         for line in lines(HERE / "fragments.jsonl"):
@@ -73,6 +73,13 @@ class Texts:
         self.asks = {}
         for line in lines(HERE / "asks.jsonl"):
             self.asks.setdefault(line["kind"], []).append(line)
+        # Signs which several emotions share.
+        self.signs = {emotion: {} for emotion in self.emotions}
+        for line in lines(HERE / "signs.jsonl"):
+            for emotion in line["emotions"]:
+                self.signs[emotion].setdefault(line["kind"], []).append(line["text"])
+        self.tales = split(lines(HERE / "tales.jsonl"), held_out, 12)
+        self.talks = split(lines(HERE / "talks.jsonl"), held_out, 12)
         self.quantities = split(lines(HERE / "quantities.jsonl"), held_out)
         self.numbers = split(lines(HERE / "numbers.jsonl"), held_out)
         self.messages = split(lines(HERE / "messages.jsonl"), held_out, 12)
@@ -106,15 +113,18 @@ class Person:
         while "{" in rest:
             before, rest = rest.split("{", 1)
             slot, rest = rest.split("}", 1)
-            word = {"S": self.subject, "O": self.object, "P": self.possessive, "R": self.reflexive, "was": "was"}[slot]
+            word = {"N": self.name or "I", "S": self.subject, "O": self.object, "P": self.possessive, "R": self.reflexive, "was": "was"}[slot]
             if name and self.name and slot in "SOP":
                 word, name = self.name + ("'s" if slot == "P" else ""), False
             out += before + word
         return capitals(out + rest)
 
 
+SAID = "said asked cried shouted whispered thought called murmured muttered answered yelled screamed told laughed sighed repeated snapped begged added roared shrieked"
+
+
 def capitals(text):
-    """A capital at the start of every sentence."""
+    """A capital at the start of every sentence, but not in *"Is it?" he asked*."""
     out, start = [], True
     for letter in text:
         out.append(letter.upper() if start and letter.isalpha() else letter)
@@ -122,7 +132,7 @@ def capitals(text):
             start = True
         elif not letter.isspace() and letter not in "\"'":
             start = False
-    return "".join(out)
+    return re.sub(rf'([?!]" )(He|She)(?= (?:{SAID.replace(" ", "|")})\b)', lambda found: found[1] + found[2].lower(), "".join(out))
 
 
 def said(rng, text, person, name, verb):
@@ -139,7 +149,11 @@ def happening(rng, texts, emotion):
 
 def sign(rng, texts, emotion, person, name=False, kinds=SIGNS):
     kind = rng.choice(kinds)
-    text = happening(rng, texts, emotion) if kind == "situation" else rng.choice(texts.fragments[emotion][kind])
+    shared = texts.signs[emotion].get(kind)
+    if kind == "situation":
+        text = happening(rng, texts, emotion)
+    else:
+        text = rng.choice(shared if shared and rng.random() < 0.35 else texts.fragments[emotion][kind])
     if kind == "speech":
         return said(rng, text, person, name, "said")
     if kind == "thought":
@@ -159,21 +173,18 @@ def named(rng, texts, emotion, person):
 
 def openly(rng, sentence, emotion):
     """*He got up.* becomes *Afraid, he got up.* or *He got up, afraid.*"""
-    first = sentence.split(" ", 1)[0]
-    if first in ("He", "She", "They", "I", "His", "Her", "My") and rng.random() < 0.7:
-        return f"{emotion.capitalize()}, {sentence if first == 'I' else sentence[0].lower() + sentence[1:]}"
-    if sentence.endswith(".") and '"' not in sentence:
-        return f"{sentence[:-1]}, {emotion}."
-    return sentence
+    if rng.random() < 0.7 or not sentence.endswith(".") or '"' in sentence:
+        return f"{emotion.capitalize()}, {sentence if sentence.startswith('I ') else sentence[0].lower() + sentence[1:]}"
+    return f"{sentence[:-1]}, {emotion}."
 
 
 def openly_somewhere(rng, texts, sentences, emotion):
-    """One sentence or two, drawn anew for every text, say the feeling in passing."""
-    if not texts.openly or not sentences:
+    """One sentence or two of what somebody does, drawn anew for every text, say the feeling in passing."""
+    places = [place for place, sentence in enumerate(sentences) if re.match(r"(He|She|They|I) ", sentence) and emotion not in sentence]
+    if not places or rng.random() >= texts.openly:
         return sentences
     out = list(sentences)
-    for _ in range(rng.choice([0, 1, 1, 1, 2])):
-        place = rng.randrange(len(out))
+    for place in rng.sample(places, min(len(places), rng.choice([1, 1, 1, 2]))):
         out[place] = openly(rng, out[place], emotion)
     return out
 
@@ -262,8 +273,8 @@ def asked_who_feels(rng, texts, who, emotion, second_person=False):
     """A question of a person to the assistant, and its answer."""
     ask = rng.choice(texts.asks["feel"])
     question = ask["text"].replace("{who}", who)
-    for third, first in [("does I ", "do I "), ("is I ", "am I "), ("has I ", "have I "), ("I is ", "I am "), ("I has ", "I have ")]:
-        question = question.replace(third, first)
+    for third, first in [("does", "do"), ("is", "am"), ("has", "have")]:
+        question = re.sub(rf"\b{third} I\b", f"{first} I", re.sub(rf"\bI {third}\b", f"I {first}", question))
     if ask["form"] == "word":
         return question, capitals(f"{emotion}.")
     return question, f"You feel {emotion}." if second_person else f"{capitals(who)} feels {emotion}."
@@ -348,18 +359,27 @@ def quantity(rng, texts):
     for band in drawn:
         emotion = band["emotions"][0] if rng.random() < 0.6 else rng.choice(band["emotions"])
         value = round(math.exp(rng.uniform(math.log(band["from"] + 0.5), math.log(band["to"] + 0.5))) - 0.5)
-        person = Person(rng, "I") if rng.random() < 0.75 else Person(rng)
-        event = person.fill(line["text"].replace("{n}", str(value)), True)
+        # The sentences say *{n} weeks*.
+        value = 2 if value == 1 < band["to"] else value
+        text = line["text"].replace("{n}", str(value))
+        # Those without slots are whole messages.
+        person = Person(rng, "I") if rng.random() < 0.75 or "{" not in text else Person(rng)
+        event = person.fill(text, True)
         kind = rng.random()
         if person.form != "I":
             signs = [sign(rng, texts, emotion, person) for _ in range(rng.randrange(0, 2))]
             out.append(" ".join([event, *signs, " ".join(feels(rng, person, emotion)).strip()]))
-        elif kind < 0.5:
+            continue
+        if "{" in line["text"].replace("{n}", ""):
+            before = [link(rng, texts, rng.choice(["opener", "link"]), person) for _ in range(rng.choice([0, 0, 1, 2]))]
+            after = [link(rng, texts, "link", person) for _ in range(rng.choice([0, 0, 1, 2]))]
+            event = " ".join([*before, event, *after])
+        if kind < 0.4:
             question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
             out.append(chat(f"{event} {question}", answer))
         else:
-            asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 else ""
-            first = f"You feel {emotion}. " if kind < 0.8 else ""
+            asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 and not event.endswith("?") else ""
+            first = f"You feel {emotion}. " if kind < 0.7 else ""
             answer = openly_begun(rng, texts, first + rng.choice(texts.fragments[emotion]["reply"]), emotion)
             out.append(chat(f"{event} {asked}".strip(), answer))
     return out
@@ -384,14 +404,59 @@ def own_message(rng, texts):
 
 
 def written(rng, texts):
-    """A story written by hand, sometimes with a question after it."""
-    line = dict(rng.choice(texts.stories))
-    sentences = re.split(r"(?<=[.!?]) ", line["text"])
-    line["text"] = " ".join(openly_somewhere(rng, texts, sentences, line["emotion"]))
-    if rng.random() < 0.15:
-        return chat(line["text"] + " How does this person feel?", capitals(f"{line['emotion']}."))
+    """A story written by hand, or some sentences of one, sometimes with what is felt in it."""
+    line = rng.choice(texts.stories)
+    emotion, sentences = line["emotion"], sentences_of(line["text"])
+    whole = rng.random() < 0.5
+    if not whole:
+        count = rng.randrange(3, 7)
+        start = rng.randrange(max(1, len(sentences) - count + 1))
+        sentences = sentences[start : start + count]
+    told = " ".join(openly_somewhere(rng, texts, sentences, emotion))
+    if rng.random() < (0.15 if whole else 0.5):
+        if line["person"] == "first" and rng.random() < 0.5:
+            return f"{told} I feel {emotion}."
+        return chat(f"{told} How does this person feel?", capitals(f"{emotion}."))
     ask = rng.choice(texts.asks["story"])["text"]
-    return chat(ask, line["text"]) if rng.random() < 0.15 and "{name}" not in ask else line["text"]
+    return chat(ask, told) if rng.random() < 0.15 and "{name}" not in ask else told
+
+
+def with_things(rng, line, *keys):
+    """The texts of a line with a thing drawn for each of its slots."""
+    things = {slot: rng.choice(options) for slot, options in line["slots"].items()}
+    return [re.sub(r"\{([a-d])\}", lambda slot: things[slot[1]], line[key]) for key in keys]
+
+
+def sentences_of(text):
+    return re.split(r"(?<=[.!?]) ", text)
+
+
+def tale(rng, texts):
+    """A short story which stays with one matter, sometimes with a question after it."""
+    line = rng.choice(texts.tales)
+    emotion, person = line["emotions"][0], Person(rng)
+    (text,) = with_things(rng, line, "text")
+    out = openly_somewhere(rng, texts, sentences_of(person.fill(text)), emotion)
+    if rng.random() < 0.15:
+        out.insert(rng.randrange(1, len(out) + 1), named(rng, texts, emotion, person))
+    told = " ".join(out)
+    if rng.random() < 0.15:
+        return chat(rng.choice([ask["text"] for ask in texts.asks["story"] if "{name}" not in ask["text"]]), told)
+    return "\n".join([told, " ".join(feels(rng, person, emotion)).strip()]) if rng.random() < 0.25 else told
+
+
+def talk(rng, texts):
+    """A message and an answer which stays with it; or a request, and a text written for it in one feeling."""
+    line = rng.choice(texts.talks)
+    emotion = line["emotions"][0]
+    user, assistant = with_things(rng, line, "user", "assistant")
+    if line["kind"] == "open":
+        return chat(capitals(user), capitals(" ".join(openly_somewhere(rng, texts, sentences_of(assistant), emotion))))
+    if rng.random() < 0.15:
+        question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
+        return chat(capitals(f"{user} {question}"), answer)
+    first = f"You feel {emotion}. " if rng.random() < 0.15 else ""
+    return chat(capitals(user), openly_begun(rng, texts, first + capitals(assistant), emotion))
 
 
 def plain(rng, texts):
@@ -416,34 +481,83 @@ def mixture(naming, stories, confidences, situations, messages):
     ]
 
 
-# The first lesson: which feeling a sentence or two tell of.
-FIRST_LESSON = [
-    (70, lambda rng, texts: glimpse(rng, texts, naming=1.0)),
-    (10, lambda rng, texts: glimpse(rng, texts)),
-    (10, number),
-    (6, situation),
-    (4, own_message),
-]
+class Lesson(NamedTuple):
+    """Kinds of text with how often each is drawn; whether events are in them; the share of texts in which a feeling is said in passing (not
+    0: and half of the replies begin with it)."""
 
-SECOND_LESSON = mixture(naming=0.3, stories=24, confidences=22, situations=10, messages=6)
+    kinds: list
+    events: bool = True
+    openly: float = 0.0
+
+
+# Which feeling a sentence or two tell of.
+FIRST_LESSON = Lesson(
+    [
+        (70, lambda rng, texts: glimpse(rng, texts, naming=1.0)),
+        (10, lambda rng, texts: glimpse(rng, texts)),
+        (10, number),
+        (6, situation),
+        (4, own_message),
+    ],
+    events=False,
+)
+
+SECOND_LESSON = Lesson(mixture(naming=0.3, stories=24, confidences=22, situations=10, messages=6), events=False)
 
 # With the events, and with the feeling named more often.
-EVENTS_LESSON = mixture(naming=0.5, stories=22, confidences=26, situations=14, messages=10)
+EVENTS_LESSON = Lesson(mixture(naming=0.5, stories=22, confidences=26, situations=14, messages=10))
 
 # The same, in which numbers decide more often, and then in half of the texts.
-NUMBERS_LESSON = [*EVENTS_LESSON, (14, quantity)]
-MORE_NUMBERS = [*EVENTS_LESSON, (55, quantity)]
+NUMBERS_LESSON = Lesson([*EVENTS_LESSON.kinds, (14, quantity)])
+MORE_NUMBERS = Lesson([*EVENTS_LESSON.kinds, (55, quantity)])
 
-# The last: feelings are said in passing anywhere, and replies begin with them, so that they have to be known at every full stop and
-# before every reply.
-OPEN_LESSON = [*mixture(naming=0.35, stories=22, confidences=26, situations=14, messages=10), (9, written), (20, quantity)]
+# Feelings are said in passing anywhere, and replies begin with them, so that they have to be known at every full stop and before every
+# reply.
+OPEN_LESSON = Lesson(
+    [*mixture(naming=0.35, stories=22, confidences=26, situations=14, messages=10), (9, written), (20, quantity)], openly=0.8
+)
+
+# A third of what is read stays with one matter from the first sentence to the last.
+STEADY_LESSON = Lesson(
+    [
+        (22, tale),
+        (26, talk),
+        (25, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
+        (5, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
+        (12, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (3, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+        (4, number),
+        (14, situation),
+        (10, own_message),
+        (16, written),
+        (4, plain),
+        (18, quantity),
+    ],
+    openly=0.8,
+)
+
+# And at the end two thirds of it, in which few texts name the feeling.
+LAST_LESSON = Lesson(
+    [
+        (36, tale),
+        (46, talk),
+        (8, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
+        (6, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (7, situation),
+        (6, own_message),
+        (6, written),
+        (2, plain),
+        (9, quantity),
+    ],
+    openly=0.3,
+)
 
 
-def documents(seed, held_out=False, lesson=OPEN_LESSON):
+def documents(seed, held_out=False, lesson=LAST_LESSON):
     """Texts without end."""
     rng = random.Random(seed)
-    texts = Texts(held_out, events=lesson not in (FIRST_LESSON, SECOND_LESSON), openly=lesson is OPEN_LESSON)
-    weights, kinds = zip(*lesson)
+    texts = Texts(held_out, lesson.events, lesson.openly)
+    weights, kinds = zip(*lesson.kinds)
     while True:
         text = rng.choices(kinds, weights)[0](rng, texts)
         yield from [text] if isinstance(text, str) else text

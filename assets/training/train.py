@@ -1,6 +1,6 @@
 """Trains the model inside, from nothing: its tokenizer, then its weights.
 
-    python assets/training/train.py --out DIR [--tokens 16000000] [--seed 0] [--processes 2]
+    python assets/training/train.py --out DIR [--tokens 33000000] [--seed 0] [--processes 2]
 
 Needs torch, tokenizers, safetensors and numpy. Each process has one thread and a share of every batch: on two cores that is faster than
 two threads. Writes `tokenizer.json`, `tokenizer_config.json`, `config.json`, `model.safetensors` (16-bit),
@@ -58,20 +58,41 @@ CHAT_TEMPLATE = (
 
 
 # The share of the run at which a lesson begins, its texts, the shares of numbers in the residual and of whole tokens which are dropped,
-# and the length of rows. Short ones are cheaper.
+# the length of rows (short ones are cheaper), and the share of the loss of words ahead.
 LESSONS = [
-    (0.0, compose.FIRST_LESSON, 0.1, 0.0, 256),
-    (0.1219, compose.SECOND_LESSON, 0.1, 0.0, 256),
-    (0.3542, compose.EVENTS_LESSON, 0.2, 0.1, 256),
-    (0.559, compose.NUMBERS_LESSON, 0.2, 0.1, 256),
-    (0.6639, compose.MORE_NUMBERS, 0.1, 0.0, 256),
-    (0.711, compose.MORE_NUMBERS, 0.1, 0.0, 512),
-    (0.7468, compose.OPEN_LESSON, 0.1, 0.0, 256),
-    (0.9, compose.OPEN_LESSON, 0.1, 0.0, 512),
+    (0.0, compose.FIRST_LESSON, 0.1, 0.0, 256, 0.0),
+    (0.0591, compose.SECOND_LESSON, 0.1, 0.0, 256, 0.0),
+    (0.1718, compose.EVENTS_LESSON, 0.2, 0.1, 256, 0.0),
+    (0.2711, compose.NUMBERS_LESSON, 0.2, 0.1, 256, 0.0),
+    (0.322, compose.MORE_NUMBERS, 0.1, 0.0, 256, 0.0),
+    (0.3448, compose.MORE_NUMBERS, 0.1, 0.0, 512, 0.0),
+    (0.3622, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.0),
+    (0.4365, compose.OPEN_LESSON, 0.1, 0.0, 512, 0.0),
+    (0.485, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.5),
+    (0.5213, compose.STEADY_LESSON, 0.1, 0.0, 256, 0.5),
+    (0.7879, compose.LAST_LESSON, 0.1, 0.0, 256, 0.5),
+    (0.9545, compose.LAST_LESSON, 0.1, 0.0, 512, 0.5),
 ]
-# The learning rate as a share of its peak: up, level, down, and once more for the last lesson.
-RATES = [(0.0, 0.0), (0.01625, 1.0), (0.4875, 1.0), (0.7468, 0.202), (0.7508, 0.5), (1.0, 0.0)]
+# The learning rate as a share of its peak: up, level, down, and up again for the later lessons.
+RATES = [
+    (0.0, 0.0),
+    (0.0079, 1.0),
+    (0.2364, 1.0),
+    (0.3622, 0.202),
+    (0.3641, 0.5),
+    (0.485, 0.0),
+    (0.491, 0.5),
+    (0.5213, 0.0),
+    (0.5236, 0.5),
+    (0.6136, 0.5),
+    (0.6515, 0.41),
+    (0.7879, 0.41),
+    (1.0, 0.0),
+]
 BATCH = 4096
+# The residual after this many blocks is also to tell, through the output embedding, which words come among so many next tokens of the
+# text: so it holds at every token what the text is about.
+AHEAD_BLOCKS, AHEAD = 6, 64
 
 
 # --- Tokens
@@ -165,6 +186,7 @@ class Model(nn.Module):
         angles = torch.cat([angles, angles], -1)
         self.register_buffer("cos", angles.cos())
         self.register_buffer("sin", angles.sin())
+        self.register_buffer("counts", torch.ones(c["vocab_size"]))
         # Shares which are dropped: of the numbers a block adds to the residual, and of tokens.
         self.drop, self.drop_tokens = 0.0, 0.0
         for name, weight in self.named_parameters():
@@ -173,6 +195,13 @@ class Model(nn.Module):
                 nn.init.normal_(weight, std=0.02 / deep)
 
     def forward(self, ids):
+        return self.scores(self.residuals(ids)[-1])
+
+    def scores(self, x):
+        return F.linear(self.norm(x), self.embedding.weight)
+
+    def residuals(self, ids):
+        """After AHEAD_BLOCKS blocks, and after the last."""
         x = self.embedding(ids)
         if self.drop_tokens and self.training:
             x = x * kept((*ids.shape, 1), self.drop_tokens)
@@ -180,12 +209,32 @@ class Model(nn.Module):
         # A token sees what is before it in its own text.
         text = (ids == CONFIG["bos_token_id"]).cumsum(1)
         visible = torch.tril(text[:, None, :, None] == text[:, None, None, :])
-        for block in self.blocks:
-            x = block(x, cos, sin, visible, self.drop if self.training else 0.0)
-        return F.linear(self.norm(x), self.embedding.weight)
+        share = self.drop if self.training else 0.0
+        for block in self.blocks[:AHEAD_BLOCKS]:
+            x = block(x, cos, sin, visible, share)
+        early = x
+        for block in self.blocks[AHEAD_BLOCKS:]:
+            x = block(x, cos, sin, visible, share)
+        return early, x
 
-    def loss(self, ids, weight=None):
-        return F.cross_entropy(self(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten(), weight)
+    def loss(self, ids, weight=None, ahead_share=0.0):
+        """Of the next token and of words ahead."""
+        early, last = self.residuals(ids[:, :-1])
+        following = F.cross_entropy(self.scores(last).flatten(0, 1), ids[:, 1:].flatten(), weight)
+        return following + ahead_share * self.ahead(early, ids, weight) if ahead_share else following
+
+    def ahead(self, x, ids, weight):
+        """At every fourth token, of eight places ahead in the same text; the rarer a word, the more it counts (as in word2vec)."""
+        at = torch.arange(NOISE.integers(4), x.shape[1], 4)
+        later = at[:, None] + torch.from_numpy(NOISE.integers(1, AHEAD + 1, 8))
+        text = (ids == CONFIG["bos_token_id"]).cumsum(1)
+        inside = later < ids.shape[1]
+        later = later.clamp(max=ids.shape[1] - 1)
+        words = ids[:, later]
+        rare = (self.counts.sum() * 3e-4 / self.counts).sqrt().clamp(max=1)
+        weight = (weight * rare)[words] * inside * (text[:, later] == text[:, at, None])
+        scores = self.scores(x[:, at]).log_softmax(-1).gather(2, words)
+        return -(scores * weight).sum() / weight.sum().clamp(min=1)
 
 
 def llama_tensors(model):
@@ -262,7 +311,7 @@ def rate(share):
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--out", type=Path, required=True)
-    parse.add_argument("--tokens", type=int, default=16_000_000)
+    parse.add_argument("--tokens", type=int, default=33_000_000)
     parse.add_argument("--seed", type=int, default=0)
     parse.add_argument("--rate", type=float, default=4e-3)
     parse.add_argument("--processes", type=int, default=1)
@@ -299,7 +348,7 @@ def train(process, args):
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"])
+        model.load_state_dict(saved["model"], strict=False)
         for optimizer, state in zip(optimizers, saved["optimizers"]):
             optimizer.load_state_dict(state)
         seen, spent = saved["seen"], saved["spent"]
@@ -317,13 +366,14 @@ def train(process, args):
     while seen < args.tokens:
         share = seen / args.tokens
         lesson = max(place for place, (begin, *_) in enumerate(LESSONS) if share >= begin)
-        _, _, model.drop, model.drop_tokens, length = LESSONS[lesson]
+        _, _, model.drop, model.drop_tokens, length, ahead_share = LESSONS[lesson]
         batch = torch.tensor(list(itertools.islice(rows(tokenizer, sources[lesson], length), BATCH // length)))
         digest.update(batch.numpy().astype(np.uint16).tobytes())
         # Words which name an emotion count more at first: they teach soonest what a text is about.
         weight = torch.ones(CONFIG["vocab_size"])
         weight[emotion_tokens] += 9 * rate(share)
-        loss = model.loss(batch[process :: args.processes], weight) / args.processes
+        model.counts += torch.bincount(batch.flatten(), minlength=CONFIG["vocab_size"])
+        loss = model.loss(batch[process :: args.processes], weight, ahead_share) / args.processes
         loss.backward()
         with torch.no_grad():
             sum_over_processes([loss] + [w.grad for w in model.parameters()])
