@@ -350,31 +350,41 @@ def number(rng, texts):
     return " ".join(out + [" ".join(feels(rng, person, emotion)).strip()])
 
 
+def draw_number(rng, bands, place):
+    """A number of a band and what is felt at it: near the edge of a band at times what belongs to the next."""
+    low, high = math.log(bands[place]["from"] + 0.5), math.log(bands[place]["to"] + 0.5)
+    share = rng.random()
+    value = round(math.exp(low + share * (high - low)) - 0.5)
+    # The sentences say *{n} weeks*.
+    value = 2 if value == 1 < bands[place]["to"] else value
+    if rng.random() < abs(share - 0.5):
+        place = min(max(place + (1 if share > 0.5 else -1), 0), len(bands) - 1)
+    emotions = bands[place]["emotions"]
+    return value, emotions[0] if rng.random() < 0.6 else rng.choice(emotions)
+
+
 def quantity(rng, texts):
-    """Three texts which differ in their number, as far as the number decides."""
+    """Three messages which differ in their number, as far as the number decides, with answers."""
     line = rng.choice(texts.quantities)
     bands = line["bands"]
     drawn = rng.sample(bands, 3) if len(bands) > 3 and rng.random() < 0.7 else rng.choices(bands, k=3)
     out = []
     for band in drawn:
-        emotion = band["emotions"][0] if rng.random() < 0.6 else rng.choice(band["emotions"])
-        value = round(math.exp(rng.uniform(math.log(band["from"] + 0.5), math.log(band["to"] + 0.5))) - 0.5)
-        # The sentences say *{n} weeks*.
-        value = 2 if value == 1 < band["to"] else value
+        value, emotion = draw_number(rng, bands, bands.index(band))
         text = line["text"].replace("{n}", str(value))
         # Those without slots are whole messages.
-        person = Person(rng, "I") if rng.random() < 0.75 or "{" not in text else Person(rng)
+        whole = "{" not in text
+        person = Person(rng, "I") if whole or rng.random() < 0.8 else Person.relative(rng)
         event = person.fill(text, True)
-        kind = rng.random()
-        if person.form != "I":
-            signs = [sign(rng, texts, emotion, person) for _ in range(rng.randrange(0, 2))]
-            out.append(" ".join([event, *signs, " ".join(feels(rng, person, emotion)).strip()]))
-            continue
-        if "{" in line["text"].replace("{n}", ""):
+        if not whole:
             before = [link(rng, texts, rng.choice(["opener", "link"]), person) for _ in range(rng.choice([0, 0, 1, 2]))]
             after = [link(rng, texts, "link", person) for _ in range(rng.choice([0, 0, 1, 2]))]
             event = " ".join([*before, event, *after])
-        if kind < 0.4:
+        kind = rng.random()
+        if person.name:
+            question, answer = asked_who_feels(rng, texts, person.name, emotion)
+            out.append(chat(f"{event} {question}", answer))
+        elif kind < 0.4:
             question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
             out.append(chat(f"{event} {question}", answer))
         else:
@@ -526,7 +536,6 @@ STEADY_LESSON = Lesson(
         (5, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
         (12, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
         (3, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
-        (4, number),
         (14, situation),
         (10, own_message),
         (16, written),
@@ -547,7 +556,7 @@ LAST_LESSON = Lesson(
         (6, own_message),
         (6, written),
         (2, plain),
-        (9, quantity),
+        (11, quantity),
     ],
     openly=0.3,
 )

@@ -70,8 +70,8 @@ LESSONS = [
     (0.4365, compose.OPEN_LESSON, 0.1, 0.0, 512, 0.0),
     (0.485, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.5),
     (0.5213, compose.STEADY_LESSON, 0.1, 0.0, 256, 0.5),
-    (0.7879, compose.LAST_LESSON, 0.1, 0.0, 256, 0.5),
-    (0.9545, compose.LAST_LESSON, 0.1, 0.0, 512, 0.5),
+    (0.7879, compose.LAST_LESSON, 0.0, 0.0, 256, 0.5),
+    (0.9545, compose.LAST_LESSON, 0.0, 0.0, 512, 0.5),
 ]
 # The learning rate as a share of its peak: up, level, down, and up again for the later lessons.
 RATES = [

@@ -1,6 +1,6 @@
 """Compares the model inside with an interpolated Kneser-Ney 3-gram on the hand-written stories left out of the training.
 
-    python assets/training/trigram.py MODEL_DIR [--tokens 16000000] [--seed 0]
+    python assets/training/trigram.py MODEL_DIR [--tokens 33000000] [--seed 0]
 
 Both see the same tokens: the 3-gram is counted on as many tokens of composed text as the model was trained on. Prints nats a token.
 Needs torch, transformers, tokenizers and numpy.
@@ -65,7 +65,7 @@ def interpolated(counts, after, context, token, low):
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("model")
-    parse.add_argument("--tokens", type=int, default=16_000_000)
+    parse.add_argument("--tokens", type=int, default=33_000_000)
     parse.add_argument("--seed", type=int, default=0)
     args = parse.parse_args()
     tokenizer = Tokenizer.from_file(f"{args.model}/tokenizer.json")
