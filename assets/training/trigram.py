@@ -16,7 +16,8 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
 import compose
-import train
+from model import CONFIG
+from texts import Texts
 
 DISCOUNT = 0.75
 
@@ -79,11 +80,11 @@ def main():
             if seen >= args.tokens:
                 return
 
-    grams = KneserNey(trained_on(), train.CONFIG["vocab_size"])
+    grams = KneserNey(trained_on(), CONFIG["vocab_size"])
     model = LlamaForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()
     losses = np.zeros(2)
     count = 0
-    stories = compose.Texts(held_out=True).stories
+    stories = Texts(held_out=True).stories
     for story in stories:
         ids = tokenizer.encode(story["text"]).ids
         with torch.no_grad():
