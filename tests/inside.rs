@@ -101,10 +101,10 @@ fn its_bank_is_not_taken_for_another_models() {
 // What the card in assets/model says, less a little: no change of the program may make the model inside worse than it is.
 
 #[test]
-fn the_plain_map_has_valence_across() {
+fn the_plain_map_has_valence_across_and_arousal_upward() {
     let map = json(&["map", "--json"]);
     let r = |axis: usize, key: &str| map["axes"][axis][key].as_f64().unwrap().abs();
-    assert!(r(0, "valence_r") >= 0.75 && r(1, "arousal_r") >= 0.4, "{} {}", r(0, "valence_r"), r(1, "arousal_r"));
+    assert!(r(0, "valence_r") >= 0.8 && r(1, "arousal_r") >= 0.6, "{} {}", r(0, "valence_r"), r(1, "arousal_r"));
     assert_eq!(map["axes"][0]["n"], 45);
 }
 
@@ -112,14 +112,23 @@ fn the_plain_map_has_valence_across() {
 fn implicit_situations_are_read_before_the_reply() {
     let found = lab::implicit(&lab(), &Prompts::shipped().unwrap().implicit, &Cancel::new(), &mut silent).unwrap();
     assert_eq!(found.measure.n, 36);
-    assert!(found.first >= 10 && found.first_three >= 25, "{} and {} of 36", found.first, found.first_three);
+    assert!(found.first >= 24 && found.first_three >= 31, "{} and {} of 36", found.first, found.first_three);
+}
+
+#[test]
+fn a_number_in_a_message_changes_what_is_read() {
+    let prompts = Prompts::shipped().unwrap();
+    let found = lab::quantities(&lab(), &prompts.quantities, &Cancel::new(), &mut silent).unwrap();
+    assert_eq!((found.sweeps.len(), found.expected), (6, 33));
+    let mean = found.mean_rho.unwrap();
+    assert!(found.as_expected >= 27 && mean >= 0.5, "{} of 33, mean {mean}", found.as_expected);
 }
 
 #[test]
 fn vectors_point_to_their_words() {
     let found = lab::lens(&lab(), &Prompts::shipped().unwrap().names, &Cancel::new(), &mut silent).unwrap();
     assert_eq!(found.measure.n, 171);
-    assert!(found.hits >= 90, "{} of 171", found.hits);
+    assert!(found.hits >= 150, "{} of 171", found.hits);
 }
 
 #[test]

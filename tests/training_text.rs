@@ -10,19 +10,8 @@ use circumplex::corpus::{self, Source, words};
 use circumplex::emotion;
 use serde_json::Value;
 
-const FILES: [&str; 11] = [
-    "fragments",
-    "signs",
-    "events",
-    "tales",
-    "talks",
-    "links",
-    "asks",
-    "numbers",
-    "quantities",
-    "messages",
-    "neutral",
-];
+const FILES: [&str; 11] =
+    ["fragments", "signs", "events", "tales", "talks", "links", "asks", "numbers", "quantities", "messages", "neutral"];
 
 fn lines(path: &Path) -> Vec<Value> {
     let file = std::fs::read_to_string(path).unwrap();
@@ -221,7 +210,8 @@ fn nothing_is_near_the_prompts_of_the_experiments() {
     }
     assert!(prompts.len() > 200, "{} prompts", prompts.len());
     check_apart(&prompts, 7);
-    let short: BTreeSet<_> = prompts.iter().map(|prompt| words(prompt)).filter(|said| (5..7).contains(&said.len())).collect();
+    let short: BTreeSet<_> =
+        prompts.iter().map(|prompt| words(prompt)).filter(|said| (5..7).contains(&said.len())).collect();
     for text in all_texts() {
         let whole = [5, 6].into_iter().flat_map(|length| runs(&text, length)).find(|run| short.contains(run));
         assert!(whole.is_none(), "{text:?} has the prompt {whole:?}");

@@ -94,7 +94,7 @@ LAST_LESSON = Lesson(
         (6, own_message),
         (6, written),
         (2, plain),
-        (11, quantity),
+        (18, quantity),
     ],
     openly=0.3,
 )

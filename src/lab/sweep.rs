@@ -23,6 +23,10 @@ const RANGES_KEPT: usize = 2;
 pub const MOST_OF_ONE_WORD: f64 = 0.15;
 pub const LEAST_DISTINCT_PAIRS: f64 = 0.6;
 
+/// |r| of the first component with valence and of the second with arousal from which a map counts as ordered as people order emotions.
+pub const MAP_VALENCE_R: f64 = 0.8;
+pub const MAP_AROUSAL_R: f64 = 0.6;
+
 /// What was tried and what was found best.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sweep {
@@ -103,7 +107,9 @@ impl Sweep {
 pub fn sweep(model: &Model, bank: &Bank, texts: &Texts, cancel: &Cancel, sink: Sink) -> Result<Sweep, LabError> {
     let lab = Lab::new(model, bank, None, None, None)?;
     let readings = try_readings(&lab, texts.situations, cancel, sink)?;
-    let best = readings.iter().max_by(|a, b| a.worth().total_cmp(&b.worth())).ok_or(LabError::NoPrompts)?;
+    let ordered = readings.iter().any(ReadingTried::is_ordered);
+    let candidates = readings.iter().filter(|tried| tried.is_ordered() || !ordered);
+    let best = candidates.max_by(|a, b| a.worth().total_cmp(&b.worth())).ok_or(LabError::NoPrompts)?;
     let lab = Lab::new(model, bank, Some(best.block), None, Some(best.vectors))?;
 
     let mut ranges = Vec::new();
@@ -137,6 +143,11 @@ pub fn sweep(model: &Model, bank: &Bank, texts: &Texts, cancel: &Cancel, sink: S
 }
 
 impl ReadingTried {
+    /// Where the map of any block is ordered by valence and arousal, that of the chosen one is.
+    fn is_ordered(&self) -> bool {
+        self.valence_r.is_some_and(|r| r >= MAP_VALENCE_R) && self.arousal_r.is_some_and(|r| r >= MAP_AROUSAL_R)
+    }
+
     /// A block is good when it tells the emotion of a situation and lays the emotions out as people rate them.
     fn worth(&self) -> f64 {
         self.reciprocal_rank * self.valence_r.unwrap_or(1.0) * self.arousal_r.unwrap_or(1.0)
