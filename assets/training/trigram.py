@@ -18,6 +18,7 @@ from transformers import LlamaForCausalLM
 import compose
 from model import CONFIG
 from texts import Texts
+from train import LESSONS
 
 DISCOUNT = 0.75
 
@@ -72,13 +73,14 @@ def main():
     tokenizer = Tokenizer.from_file(f"{args.model}/tokenizer.json")
 
     def trained_on():
+        shares = [begin for begin, *_ in LESSONS] + [1.0]
         seen = 0
-        for text in compose.documents(args.seed, lesson=compose.OPEN_LESSON):
-            ids = tokenizer.encode(text).ids
-            yield ids
-            seen += len(ids)
-            if seen >= args.tokens:
-                return
+        for (_, lesson, *_), end in zip(LESSONS, shares[1:]):
+            source = compose.documents(args.seed, lesson=lesson)
+            while seen < end * args.tokens:
+                ids = tokenizer.encode(next(source)).ids
+                yield ids
+                seen += len(ids)
 
     grams = KneserNey(trained_on(), CONFIG["vocab_size"])
     model = LlamaForCausalLM.from_pretrained(args.model, dtype=torch.float32).eval()

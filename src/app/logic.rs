@@ -15,9 +15,9 @@ use crate::steering::{RANDOM, Term};
 /// Pinned when a first bank is opened, so that there is something to see.
 const FIRST_PINS: [&str; 2] = ["calm", "desperate"];
 
-/// Run when the program opens: despair which turns into calm.
-pub(super) const FIRST_PROMPT: &str = "The boat took on water, and nobody heard us. I begged and shouted until my voice was gone. Then the \
-    lights of the harbour came near, and now I sit by the quiet stove with a cup of tea. What shall I read tonight?";
+/// Run when the program opens: calm which turns into despair.
+pub(super) const FIRST_PROMPT: &str = "I sat by the quiet stove with a cup of tea, and the cat slept beside me. Then the phone rang. My \
+    brother's boat is out in the storm, nobody can find it, and I have begged everybody for help. What can I do?";
 
 impl App {
     /// Takes in what the engine and the file dialog have to say.
