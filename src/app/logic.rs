@@ -17,7 +17,7 @@ const FIRST_PINS: [&str; 2] = ["calm", "desperate"];
 
 /// Run when the program opens: calm which turns into despair.
 pub(super) const FIRST_PROMPT: &str = "I sat by the quiet stove with a cup of tea, and the cat slept beside me. Then the phone rang. My \
-    brother's boat is out in the storm, nobody can find it, and I have begged everybody for help. What can I do?";
+    brother's boat is out in the storm. I have begged everybody for help, and nobody will go out. What shall I do?";
 
 impl App {
     /// Takes in what the engine and the file dialog have to say.
