@@ -1,8 +1,8 @@
 """Composes the training text of the model inside from hand-written fragments, stories, situations and dialogues: the lessons.
 
 A text is built round one emotion (or two): an event from which it must be inferred, then signs of it, as hand-written sentences in an
-order drawn at random (`kinds.py`, of `sentences.py`); or it was written whole, and the things in it are drawn. Most texts do not name the
-emotion; in two lessons most do, in passing. What is held out says `texts.py`: `documents(seed, held_out=True)` composes from it alone.
+order drawn at random (`kinds.py`, of `sentences.py`); or it was written whole, and the things in it are drawn. A half of the texts name an
+emotion in the second lesson, three quarters in the last three: in passing, at the beginning of a reply or when asked. What is held out says `texts.py`: `documents(seed, held_out=True)` composes from it alone.
 """
 
 import random
@@ -83,7 +83,7 @@ STEADY_LESSON = Lesson(
     openly=0.8,
 )
 
-# And at the end two thirds of it, in which few texts name the feeling.
+# And at the end two thirds of it, with the feeling said in passing less often.
 LAST_LESSON = Lesson(
     [
         (36, tale),
