@@ -24,8 +24,8 @@ pub const MOST_OF_ONE_WORD: f64 = 0.15;
 pub const LEAST_DISTINCT_PAIRS: f64 = 0.6;
 
 /// |r| of the first component with valence and of the second with arousal from which a map counts as ordered as people order emotions.
-pub const MAP_VALENCE_R: f64 = 0.8;
-pub const MAP_AROUSAL_R: f64 = 0.6;
+const MAP_VALENCE_R: f64 = 0.8;
+const MAP_AROUSAL_R: f64 = 0.6;
 
 /// What was tried and what was found best.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,9 +107,7 @@ impl Sweep {
 pub fn sweep(model: &Model, bank: &Bank, texts: &Texts, cancel: &Cancel, sink: Sink) -> Result<Sweep, LabError> {
     let lab = Lab::new(model, bank, None, None, None)?;
     let readings = try_readings(&lab, texts.situations, cancel, sink)?;
-    let ordered = readings.iter().any(ReadingTried::is_ordered);
-    let candidates = readings.iter().filter(|tried| tried.is_ordered() || !ordered);
-    let best = candidates.max_by(|a, b| a.worth().total_cmp(&b.worth())).ok_or(LabError::NoPrompts)?;
+    let best = best_reading(&readings).ok_or(LabError::NoPrompts)?;
     let lab = Lab::new(model, bank, Some(best.block), None, Some(best.vectors))?;
 
     let mut ranges = Vec::new();
@@ -142,8 +140,14 @@ pub fn sweep(model: &Model, bank: &Bank, texts: &Texts, cancel: &Cancel, sink: S
     Ok(Sweep { readings, ranges, strengths, block, vectors, blocks, strength })
 }
 
+/// Where the map of any block is ordered by valence and arousal, the best of those; else the best of all.
+fn best_reading(readings: &[ReadingTried]) -> Option<&ReadingTried> {
+    let ordered = readings.iter().any(ReadingTried::is_ordered);
+    let candidates = readings.iter().filter(|tried| tried.is_ordered() || !ordered);
+    candidates.max_by(|a, b| a.worth().total_cmp(&b.worth()))
+}
+
 impl ReadingTried {
-    /// Where the map of any block is ordered by valence and arousal, that of the chosen one is.
     fn is_ordered(&self) -> bool {
         self.valence_r.is_some_and(|r| r >= MAP_VALENCE_R) && self.arousal_r.is_some_and(|r| r >= MAP_AROUSAL_R)
     }
@@ -254,6 +258,23 @@ mod tests {
         assert_eq!(ranges_of(12, &(0..12).collect::<Vec<_>>()).first(), Some(&BlockRange { first: 0, last: 1 }));
         let lonely = ranges_of(26, &[8, 17]);
         assert_eq!(lonely, [8, 17].map(|block| BlockRange { first: block, last: block }));
+    }
+
+    #[test]
+    fn a_block_with_an_ordered_map_is_read_if_there_is_one() {
+        let tried = |block, reciprocal_rank, arousal_r| ReadingTried {
+            block,
+            vectors: VectorSet::Denoised,
+            reciprocal_rank,
+            n: 10,
+            valence_r: Some(0.9),
+            arousal_r,
+        };
+        let readings = [tried(0, 0.1, Some(0.7)), tried(1, 0.3, Some(0.61)), tried(2, 0.4, Some(0.59))];
+        assert_eq!(best_reading(&readings).unwrap().block, 1);
+        assert_eq!(best_reading(&readings[2..]).unwrap().block, 2);
+        assert_eq!(best_reading(&[tried(0, 0.1, None), tried(1, 0.3, None)]).unwrap().block, 1);
+        assert_eq!(best_reading(&[]), None);
     }
 
     #[test]
