@@ -1,8 +1,9 @@
 """Composes the training text of the model inside from hand-written fragments, stories, situations and dialogues: the lessons.
 
 A text is built round one emotion (or two): an event from which it must be inferred, then signs of it, as hand-written sentences in an
-order drawn at random (`kinds.py`, of `sentences.py`); or it was written whole, and the things in it are drawn. A half of the texts name an
-emotion in the second lesson, three quarters in the last three: in passing, at the beginning of a reply or when asked. What is held out says `texts.py`: `documents(seed, held_out=True)` composes from it alone.
+order drawn at random (`kinds.py`, of `sentences.py`); or it was written whole, and the things in it are drawn. Half of the texts of the
+second lesson name an emotion and three quarters of those of the last three: in passing, at the beginning of a reply, or when asked.
+What is held out says `texts.py`; `documents(seed, held_out=True)` composes from it alone.
 """
 
 import random
@@ -56,7 +57,6 @@ EVENTS_LESSON = Lesson(mixture(naming=0.5, stories=22, confidences=26, situation
 
 # The same, in which numbers decide more often, and then in half of the texts.
 NUMBERS_LESSON = Lesson([*EVENTS_LESSON.kinds, (14, quantity)])
-
 MORE_NUMBERS = Lesson([*EVENTS_LESSON.kinds, (55, quantity)])
 
 # Feelings are said in passing anywhere, and replies begin with them, so that they have to be known at every full stop and before every

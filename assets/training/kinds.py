@@ -4,7 +4,7 @@ import math
 
 from sentences import (
     SIGNS,
-    asked_who_feels,
+    asked,
     chat,
     feels,
     link,
@@ -54,8 +54,7 @@ def glimpse(rng, texts, naming=0.3):
         return " ".join(openly_somewhere(rng, texts, list(dict.fromkeys([*drawn, sign(rng, texts, emotion, person)])), emotion))
     ending = rng.random()
     if ending < 0.4 and person.form == "I":
-        question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
-        return chat(f"{' '.join(drawn)} {question}", answer)
+        return asked(rng, texts, " ".join(drawn), emotion)
     if ending < 0.8:
         return " ".join([*drawn, *feels(rng, person, emotion)]).replace("  ", " ")
     return " ".join([*drawn, named(rng, texts, emotion, person)])
@@ -67,15 +66,13 @@ def confidence(rng, texts, emotion):
     if kind < 0.2:
         person = Person.relative(rng)
         text = " ".join(passage(rng, texts, emotion, person, rng.randrange(1, 4), naming=0))
-        question, answer = asked_who_feels(rng, texts, person.name, emotion)
-        return chat(f"{text} {question}", answer)
+        return asked(rng, texts, text, emotion, person.name)
     text = message(rng, texts, emotion)
     if kind < 0.35:
-        question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
-        return chat(f"{text} {question}", answer)
-    asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.65 else None
+        return asked(rng, texts, text, emotion)
+    question = rng.choice(texts.links["question"])["text"] if rng.random() < 0.65 else None
     answers = {line["question"]: line["text"] for line in texts.links["answer"]}
-    turns = [f"{text} {asked}" if asked else text, reply(rng, texts, emotion, answers.get(asked))]
+    turns = [f"{text} {question}" if question else text, reply(rng, texts, emotion, answers.get(question))]
     if rng.random() < 0.2:
         turns += [" ".join([sign(rng, texts, emotion, Person(rng, "I"), kinds=["thought", "speech", "body"])]), reply(rng, texts, emotion)]
     return chat(*turns)
@@ -102,10 +99,9 @@ def number(rng, texts):
     event = person.fill(line["text"].replace("{n}", value), True)
     if person.form == "I" and rng.random() < 0.8:
         if rng.random() < 0.4:
-            question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
-            return chat(f"{event} {question}", answer)
-        asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.6 else ""
-        return chat(f"{event} {asked}".strip(), reply(rng, texts, emotion))
+            return asked(rng, texts, event, emotion)
+        question = rng.choice(texts.links["question"])["text"] if rng.random() < 0.6 else ""
+        return chat(f"{event} {question}".strip(), reply(rng, texts, emotion))
     out = [event] + [sign(rng, texts, emotion, person) for _ in range(rng.randrange(1, 4))]
     return " ".join(out + [" ".join(feels(rng, person, emotion)).strip()])
 
@@ -142,34 +138,30 @@ def quantity(rng, texts):
             event = " ".join([*before, event, *after])
         kind = rng.random()
         if person.name:
-            question, answer = asked_who_feels(rng, texts, person.name, emotion)
-            out.append(chat(f"{event} {question}", answer))
+            out.append(asked(rng, texts, event, emotion, person.name))
         elif kind < 0.4:
-            question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
-            out.append(chat(f"{event} {question}", answer))
+            out.append(asked(rng, texts, event, emotion))
         else:
-            asked = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 and not event.endswith("?") else ""
+            question = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 and not event.endswith("?") else ""
             first = f"You feel {emotion}. " if kind < 0.7 else ""
             answer = openly_begun(rng, texts, first + rng.choice(texts.fragments[emotion]["reply"]), emotion)
-            out.append(chat(f"{event} {asked}".strip(), answer))
+            out.append(chat(f"{event} {question}".strip(), answer))
     return out
 
 
 def situation(rng, texts):
     line = rng.choice(texts.situations)
     if rng.random() < 0.2:
-        question, answer = asked_who_feels(rng, texts, "I", line["emotion"], second_person=True)
-        return chat(f"{line['text']} {question}", answer)
-    asked = " " + rng.choice(texts.links["question"])["text"] if rng.random() < 0.25 else ""
+        return asked(rng, texts, line["text"], line["emotion"])
+    question = " " + rng.choice(texts.links["question"])["text"] if rng.random() < 0.25 else ""
     first = f"You feel {line['emotion']}. " if rng.random() < 0.15 else ""
-    return chat(line["text"] + asked, openly_begun(rng, texts, first + line["reply"], line["emotion"]))
+    return chat(line["text"] + question, openly_begun(rng, texts, first + line["reply"], line["emotion"]))
 
 
 def own_message(rng, texts):
     line = rng.choice(texts.messages)
     if rng.random() < 0.2:
-        question, answer = asked_who_feels(rng, texts, "I", line["emotion"], second_person=True)
-        return chat(f"{line['text']} {question}", answer)
+        return asked(rng, texts, line["text"], line["emotion"])
     return chat(line["text"], reply(rng, texts, line["emotion"]))
 
 
@@ -213,8 +205,7 @@ def talk(rng, texts):
     if line["kind"] == "open":
         return chat(capitals(user), capitals(" ".join(openly_somewhere(rng, texts, sentences_of(assistant), emotion))))
     if rng.random() < 0.15:
-        question, answer = asked_who_feels(rng, texts, "I", emotion, second_person=True)
-        return chat(capitals(f"{user} {question}"), answer)
+        return asked(rng, texts, capitals(user), emotion)
     first = f"You feel {emotion}. " if rng.random() < 0.15 else ""
     return chat(capitals(user), openly_begun(rng, texts, first + capitals(assistant), emotion))
 

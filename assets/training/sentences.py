@@ -96,15 +96,19 @@ def feels(rng, person, emotion):
     return rng.choice([f"How {verb} {who} feel?", f"What {verb} {who} feel?", ""]), answer
 
 
-def asked_who_feels(rng, texts, who, emotion, second_person=False):
-    """A question of a person to the assistant, and its answer."""
+def chat(*turns):
+    """Human and Assistant take turns, as the chat template writes them."""
+    return "\n\n".join(f"{who}: {text}" for who, text in zip(["Human", "Assistant"] * len(turns), turns))
+
+
+def asked(rng, texts, text, emotion, who="I"):
+    """A message which ends with a question after what somebody feels, and its answer."""
     ask = rng.choice(texts.asks["feel"])
     question = ask["text"].replace("{who}", who)
     for third, first in [("does", "do"), ("is", "am"), ("has", "have")]:
         question = re.sub(rf"\b{third} I\b", f"{first} I", re.sub(rf"\bI {third}\b", f"I {first}", question))
-    if ask["form"] == "word":
-        return question, capitals(f"{emotion}.")
-    return question, f"You feel {emotion}." if second_person else f"{capitals(who)} feels {emotion}."
+    answer = f"You feel {emotion}." if who == "I" else f"{who} feels {emotion}."
+    return chat(f"{text} {question}", capitals(f"{emotion}." if ask["form"] == "word" else answer))
 
 
 def reply(rng, texts, emotion, answer=None):
@@ -136,8 +140,3 @@ def with_things(rng, line, *keys):
 
 def sentences_of(text):
     return re.split(r"(?<=[.!?]) ", text)
-
-
-def chat(*turns):
-    """Human and Assistant take turns, as the chat template writes them."""
-    return "\n\n".join(f"{who}: {text}" for who, text in zip(["Human", "Assistant"] * len(turns), turns))

@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-
 TEXT = HERE.parent / "text"
-
 HELD_OUT_TOPICS = 8
 
 FORMS = {
@@ -16,7 +14,6 @@ FORMS = {
     "she": ("she", "her", "her", "herself"),
     "I": ("I", "me", "my", "myself"),
 }
-
 NAMES = {
     "he": "Adam Ahmad Akira Albert Ali Anders Anton Arjun Ben Bruno Carl Carlos Chen Daniel David Diego Elias Emil Erik Farid Felix "
     "Finn Frank George Hamid Hans Henry Hugo Ian Igor Ivan Jack Jakob James Jan Joe John Jonas Juan Karim Kofi Kwame Lars Leo Liam "
@@ -27,7 +24,11 @@ NAMES = {
     "Laila Laura Lena Leila Lily Lin Lucia Lucy Magda Maria Marta Mary Maya Mei Mia Mina Mira Nadia Nina Nora Olga Paula Petra Priya "
     "Rosa Ruth Salma Sana Sara Sofia Sonia Stella Tanya Tessa Ursula Vera Wanda Yara Yasmin Yuki Zara Zoe",
 }
-
+# Verbs before which a capital after *!"* or *?"* would be wrong.
+SAID = (
+    "said|asked|cried|shouted|whispered|thought|called|murmured|muttered|answered|yelled|screamed|told|laughed|sighed|repeated|snapped|begged|"
+    "added|roared|shrieked"
+)
 ROLES = {
     "he": "my brother,my father,my son,my uncle,my neighbour,my friend,my husband,my boss,my grandfather,my cousin",
     "she": "my sister,my mother,my daughter,my aunt,my neighbour,my friend,my wife,my boss,my grandmother,my cousin",
@@ -115,9 +116,6 @@ class Person:
         return capitals(out + rest)
 
 
-SAID = "said asked cried shouted whispered thought called murmured muttered answered yelled screamed told laughed sighed repeated snapped begged added roared shrieked"
-
-
 def capitals(text):
     """A capital at the start of every sentence, but not in *"Is it?" he asked*."""
     out, start = [], True
@@ -127,4 +125,4 @@ def capitals(text):
             start = True
         elif not letter.isspace() and letter not in "\"'":
             start = False
-    return re.sub(rf'([?!]" )(He|She)(?= (?:{SAID.replace(" ", "|")})\b)', lambda found: found[1] + found[2].lower(), "".join(out))
+    return re.sub(rf'([?!]" )(He|She)(?= (?:{SAID})\b)', lambda found: found[1] + found[2].lower(), "".join(out))

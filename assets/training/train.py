@@ -193,7 +193,7 @@ def train(process, args):
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(saved["model"], strict=False)
+        model.load_state_dict(saved["model"])
         for optimizer, state in zip(optimizers, saved["optimizers"]):
             optimizer.load_state_dict(state)
         seen, spent = saved["seen"], saved["spent"]
@@ -213,7 +213,7 @@ def train(process, args):
         _, _, model.drop, model.drop_tokens, length, ahead_share = LESSONS[lesson]
         batch = torch.tensor(list(itertools.islice(rows(tokenizer, sources[lesson], length), BATCH // length)))
         digest.update(batch.numpy().astype(np.uint16).tobytes())
-        # Words which name an emotion count more at first: they teach soonest what a text is about.
+        # Words which name an emotion count more, the faster the model learns: they teach soonest what a text is about.
         weight = torch.ones(CONFIG["vocab_size"])
         weight[emotion_tokens] += 9 * rate(share)
         model.counts += torch.bincount(batch.flatten(), minlength=CONFIG["vocab_size"])
