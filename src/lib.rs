@@ -6,6 +6,11 @@
 /// The name under which the model inside the program, and its bank, are opened. A folder or file of that name is `./inside`.
 pub const INSIDE: &str = "inside";
 
+/// Whether a path names what is inside the program.
+pub fn is_inside(path: &std::path::Path) -> bool {
+    path == std::path::Path::new(INSIDE)
+}
+
 pub mod app;
 pub mod bank;
 pub mod cli;

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::INSIDE;
+use crate::is_inside;
 use crate::reading::Metric;
 
 /// Where something that is open comes from.
 pub fn place(path: &Path) -> String {
-    if path == Path::new(INSIDE) { "inside the program".into() } else { path.display().to_string() }
+    if is_inside(path) { "inside the program".into() } else { path.display().to_string() }
 }
 
 /// Unit of a metric, for after a number; empty where there is none.

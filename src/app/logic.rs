@@ -8,9 +8,9 @@ use super::picker::Pick;
 use super::run::Run;
 use super::state::{Appearance, Job, Notice, OpenBank, OpenModel, Session, remember};
 use super::{App, Command, Focus};
-use crate::INSIDE;
 use crate::engine::{Event, FetchRequest, Request, RunRequest, RunTokens, Work};
 use crate::steering::{RANDOM, Term};
+use crate::{INSIDE, is_inside};
 
 /// Pinned when a first bank is opened, so that there is something to see.
 const FIRST_PINS: [&str; 2] = ["calm", "desperate"];
@@ -65,7 +65,7 @@ impl App {
             }
             Event::BankOpened { bank, path } => {
                 remember(&mut self.settings.recent_banks, &path);
-                let inside = path == Path::new(INSIDE);
+                let inside = is_inside(&path);
                 self.bank_opened(bank, path);
                 // Whatever else is opened in its place has not been asked to run.
                 if std::mem::take(&mut self.drafts.runs_first) && inside && self.session.model.is_some() {
@@ -77,7 +77,7 @@ impl App {
             }
             Event::BankClosed { message } => {
                 // That the bank of the model inside does not fit another model surprises nobody.
-                if session.bank.take().is_some_and(|bank| bank.path != Path::new(INSIDE)) {
+                if session.bank.take().is_some_and(|bank| !is_inside(&bank.path)) {
                     session.notice = Some(Notice { error: true, message });
                 }
                 session.pins.clear();

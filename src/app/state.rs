@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::run::Run;
-use crate::INSIDE;
 use crate::bank::{Bank, VectorSet};
 use crate::engine::{RunId, Sampling, Work};
 use crate::figure::map::MapColour;
+use crate::is_inside;
 use crate::job::Progress;
 use crate::model::{DeviceChoice, Keep, ModelInfo, Precision};
 use crate::reading::Metric;
@@ -96,7 +96,7 @@ impl Settings {
 
 /// Puts a path to the front of its recent list. What is inside the program has an entry of its own in the menu.
 pub fn remember(recent: &mut Vec<PathBuf>, path: &Path) {
-    if path == Path::new(INSIDE) {
+    if is_inside(path) {
         return;
     }
     recent.retain(|known| known != path);

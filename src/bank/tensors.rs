@@ -12,7 +12,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value, json};
 
 use super::BankError;
-use crate::INSIDE;
+use crate::is_inside;
 
 /// The bank of the model inside, which is opened under the name [`INSIDE`].
 const BANK_INSIDE: &[u8] = include_bytes!("../../vectors/inside.safetensors");
@@ -143,7 +143,7 @@ pub(super) fn read(
 
 /// A file, or the bank inside, and its length in bytes.
 fn open(path: &Path) -> io::Result<(Box<dyn Read>, u64)> {
-    if path == Path::new(INSIDE) {
+    if is_inside(path) {
         return Ok((Box::new(BANK_INSIDE), BANK_INSIDE.len() as u64));
     }
     let file = File::open(path)?;

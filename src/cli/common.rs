@@ -7,11 +7,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use crate::INSIDE;
 use crate::bank::Bank;
 use crate::job::{Cancel, Progress};
 use crate::model::{DeviceChoice, Hub, Keep, Model, ModelInfo, Precision, hub_name};
 use crate::steering::{self, BlockRange, Push, Steering};
+use crate::{INSIDE, is_inside};
 
 /// Wrong usage which clap cannot see: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -135,7 +135,7 @@ pub fn open_bank(arg: &BankArg) -> anyhow::Result<Bank> {
 
 /// Opens the bank of `--bank` for the model of `--model`. The bank inside is for the model inside alone.
 pub fn open_bank_for(arg: &BankArg, model: &ModelArg) -> anyhow::Result<Bank> {
-    if arg.bank.is_none() && model.path() != Path::new(INSIDE) {
+    if arg.bank.is_none() && !is_inside(model.path()) {
         let model = model.path().display();
         let problem = format!("no bank is named for {model}, and the one inside belongs to the model inside");
         return Err(Usage(format!("{problem}\nName one with --bank, or make one with circumplex build")).into());

@@ -1,7 +1,7 @@
 //! The loop of the engine thread: it owns the model, serves requests in order, and turns every failure into an event.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use super::generate::{Plan, Steered, Step, generate};
 use super::{
     BuildRequest, Event, FetchRequest, Order, Request, RunRequest, RunSummary, RunTokens, SteeringSlot, TokenText, Work,
 };
-use crate::INSIDE;
 use crate::bank::{self, Bank, Recipe};
+use crate::is_inside;
 use crate::job::Cancel;
 use crate::model::{Keep, Message, Model};
 use crate::steering;
@@ -132,8 +132,8 @@ impl Engine<'_> {
     }
 
     fn open_bank(&mut self, path: PathBuf) -> Result<(), End> {
-        let inside = path == Path::new(INSIDE);
-        let bank = if !inside && (path.is_dir() || path.extension().is_some_and(|extension| extension != "safetensors"))
+        let bank = if !is_inside(&path)
+            && (path.is_dir() || path.extension().is_some_and(|extension| extension != "safetensors"))
         {
             bank::import(&path, 0)?.0
         } else {

@@ -9,10 +9,11 @@ use super::ModelError;
 use super::chat::Chat;
 use super::config::Config;
 use super::family;
-use super::files::{Fields, INSIDE_ID, Source, Weights, is_inside};
+use super::files::{Fields, INSIDE_ID, Source, Weights};
 use super::gguf::Gguf;
 use super::hub;
 use super::tokenizer::TextTokenizer;
+use crate::is_inside;
 
 pub(super) struct Description {
     pub id: String,

@@ -40,12 +40,13 @@ pub use precision::{Keep, Precision};
 pub use sampling::{Sampler, logprob};
 pub use tokenizer::TextStream;
 
+use crate::is_inside;
 use crate::job::{Cancel, Sink};
 use batch::Threads;
 use chat::Chat;
 use decoder::{Decoder, Loader, Place};
 use description::Description;
-use files::{Weights, is_inside};
+use files::Weights;
 use memory::Need;
 use tokenizer::TextTokenizer;
 

@@ -18,11 +18,6 @@ const FILES: [(&str, &[u8]); 4] = [
     ("tokenizer_config.json", include_bytes!("../../../assets/model/tokenizer_config.json")),
 ];
 
-/// Whether this path names the model inside.
-pub(in crate::model) fn is_inside(path: &Path) -> bool {
-    path == Path::new(INSIDE)
-}
-
 /// The bytes of one of its files: `inside/config.json`. None for any other path.
 pub(super) fn file(path: &Path) -> Option<&'static [u8]> {
     let name = path.strip_prefix(INSIDE).ok()?;

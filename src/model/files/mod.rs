@@ -8,6 +8,6 @@ mod weights;
 
 pub(super) use fields::Fields;
 pub use inside::CAVEAT as INSIDE_CAVEAT;
-pub(super) use inside::{ID as INSIDE_ID, is_inside};
+pub(super) use inside::ID as INSIDE_ID;
 pub(super) use source::{Source, exists, read, weight_names};
 pub(super) use weights::{Weights, map, sha256};
