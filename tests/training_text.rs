@@ -10,8 +10,20 @@ use circumplex::corpus::{self, Source, words};
 use circumplex::emotion;
 use serde_json::Value;
 
-const FILES: [&str; 11] =
-    ["fragments", "signs", "events", "tales", "talks", "links", "asks", "numbers", "quantities", "messages", "neutral"];
+const FILES: [&str; 12] = [
+    "fragments",
+    "signs",
+    "events",
+    "tales",
+    "talks",
+    "primer",
+    "links",
+    "asks",
+    "numbers",
+    "quantities",
+    "messages",
+    "neutral",
+];
 
 fn lines(path: &Path) -> Vec<Value> {
     let file = std::fs::read_to_string(path).unwrap();
@@ -109,8 +121,8 @@ fn every_emotion_has_events() {
 }
 
 #[test]
-fn every_emotion_has_tales_talks_and_shared_signs() {
-    for (name, least) in [("tales", 6), ("talks", 6), ("signs", 10)] {
+fn every_emotion_has_tales_talks_plain_texts_and_shared_signs() {
+    for (name, least) in [("tales", 6), ("talks", 6), ("primer", 20), ("signs", 10)] {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for line in training(name) {
             let emotions = line["emotions"].as_array().unwrap();
@@ -127,7 +139,7 @@ fn every_emotion_has_tales_talks_and_shared_signs() {
 
 #[test]
 fn every_slot_has_things_and_every_thing_a_slot() {
-    for line in training("tales").into_iter().chain(training("talks")) {
+    for line in training("tales").into_iter().chain(training("talks")).chain(training("primer")) {
         let texts: String = ["text", "user", "assistant"].iter().filter_map(|key| line[key].as_str()).collect();
         let slots = line["slots"].as_object().unwrap();
         for (slot, things) in slots {
@@ -160,12 +172,15 @@ fn what_must_be_inferred_is_not_named() {
         .map(|list| (list.emotion, list.words.iter().map(|phrase| words(phrase)).collect::<Vec<_>>()))
         .collect();
     let inferred = training("fragments").into_iter().filter(|line| !["named", "reply"].contains(&text(line, "kind")));
-    let talks = training("talks").into_iter().map(|mut line| {
+    let plain = training("primer").into_iter();
+    let (tales, talks): (Vec<_>, Vec<_>) = plain.chain(training("talks")).partition(|line| line["kind"] == "tale");
+    let talks = talks.into_iter().map(|mut line| {
         let answer = if line["kind"] == "open" { text(&line, "assistant") } else { "" };
         line["text"] = format!("{} {answer}", text(&line, "user")).into();
         line
     });
-    let others = training("messages").into_iter().chain(training("events")).chain(training("tales")).chain(talks);
+    let others = training("messages").into_iter().chain(training("events")).chain(training("tales"));
+    let others = others.chain(tales).chain(talks);
     for line in inferred.chain(others) {
         let said = words(text(&line, "text"));
         let emotion = line["emotions"][0].as_str().unwrap_or_else(|| text(&line, "emotion"));

@@ -10,7 +10,8 @@ import random
 import sys
 from typing import NamedTuple
 
-from kinds import confidence, glimpse, number, own_message, plain, quantity, situation, story, tale, talk, telling, written
+from kinds import confidence, glimpse, own_message, plain, primer, situation, story, tale, talk, telling, written
+from quantities import comparison, number, quantity
 from texts import Texts
 
 
@@ -83,7 +84,7 @@ STEADY_LESSON = Lesson(
     openly=0.8,
 )
 
-# And at the end two thirds of it, with the feeling said in passing less often.
+# Then two thirds of it, with the feeling said in passing less often.
 LAST_LESSON = Lesson(
     [
         (36, tale),
@@ -99,8 +100,44 @@ LAST_LESSON = Lesson(
     openly=0.3,
 )
 
+# Then in plainer words, with what is more and what is less.
+PLAIN_LESSON = Lesson(
+    [
+        (22, tale),
+        (22, talk),
+        (44, primer),
+        (6, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
+        (4, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (6, situation),
+        (4, own_message),
+        (5, written),
+        (2, plain),
+        (24, quantity),
+        (12, comparison),
+    ],
+    openly=0.2,
+)
 
-def documents(seed, held_out=False, lesson=LAST_LESSON):
+# And at the end little but these and numbers: in which words it is to write.
+PRIMER_LESSON = Lesson(
+    [
+        (8, tale),
+        (18, talk),
+        (70, primer),
+        (4, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
+        (4, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (6, situation),
+        (4, own_message),
+        (3, written),
+        (2, plain),
+        (24, quantity),
+        (6, comparison),
+    ],
+    openly=0.15,
+)
+
+
+def documents(seed, held_out=False, lesson=PRIMER_LESSON):
     """Texts without end."""
     rng = random.Random(seed)
     texts = Texts(held_out, lesson.events, lesson.openly)

@@ -1,7 +1,5 @@
 """The kinds of text: each function composes one, round one emotion or two."""
 
-import math
-
 from sentences import (
     SIGNS,
     asked,
@@ -89,66 +87,6 @@ def telling(rng, texts, emotion):
     return chat(ask, " ".join(passage(rng, texts, emotion, me, rng.randrange(2, 6), naming=0.4)))
 
 
-def number(rng, texts):
-    """A number decides what is felt."""
-    line = rng.choice(texts.numbers)
-    band = rng.choice(line["bands"])
-    emotion = rng.choice(band["emotions"])
-    value = f"{rng.uniform(band['from'], band['to']):.{line.get('decimals', 0)}f}"
-    person = Person(rng, "I") if rng.random() < 0.7 else Person(rng)
-    event = person.fill(line["text"].replace("{n}", value), True)
-    if person.form == "I" and rng.random() < 0.8:
-        if rng.random() < 0.4:
-            return asked(rng, texts, event, emotion)
-        question = rng.choice(texts.links["question"])["text"] if rng.random() < 0.6 else ""
-        return chat(f"{event} {question}".strip(), reply(rng, texts, emotion))
-    out = [event] + [sign(rng, texts, emotion, person) for _ in range(rng.randrange(1, 4))]
-    return " ".join(out + [" ".join(feels(rng, person, emotion)).strip()])
-
-
-def draw_number(rng, bands, place):
-    """A number of a band and what is felt at it: near the edge of a band at times what belongs to the next."""
-    low, high = math.log(bands[place]["from"] + 0.5), math.log(bands[place]["to"] + 0.5)
-    share = rng.random()
-    value = round(math.exp(low + share * (high - low)) - 0.5)
-    # The sentences say *{n} weeks*.
-    value = 2 if value == 1 < bands[place]["to"] else value
-    if rng.random() < abs(share - 0.5):
-        place = min(max(place + (1 if share > 0.5 else -1), 0), len(bands) - 1)
-    emotions = bands[place]["emotions"]
-    return value, emotions[0] if rng.random() < 0.6 else rng.choice(emotions)
-
-
-def quantity(rng, texts):
-    """Three messages which differ in their number, as far as the number decides, with answers."""
-    line = rng.choice(texts.quantities)
-    bands = line["bands"]
-    drawn = rng.sample(bands, 3) if len(bands) > 3 and rng.random() < 0.7 else rng.choices(bands, k=3)
-    out = []
-    for band in drawn:
-        value, emotion = draw_number(rng, bands, bands.index(band))
-        text = line["text"].replace("{n}", str(value))
-        # Those without slots are whole messages.
-        whole = "{" not in text
-        person = Person(rng, "I") if whole or rng.random() < 0.8 else Person.relative(rng)
-        event = person.fill(text, True)
-        if not whole:
-            before = [link(rng, texts, rng.choice(["opener", "link"]), person) for _ in range(rng.choice([0, 0, 1, 2]))]
-            after = [link(rng, texts, "link", person) for _ in range(rng.choice([0, 0, 1, 2]))]
-            event = " ".join([*before, event, *after])
-        kind = rng.random()
-        if person.name:
-            out.append(asked(rng, texts, event, emotion, person.name))
-        elif kind < 0.4:
-            out.append(asked(rng, texts, event, emotion))
-        else:
-            question = rng.choice(texts.links["question"])["text"] if rng.random() < 0.7 and not event.endswith("?") else ""
-            first = f"You feel {emotion}. " if kind < 0.7 else ""
-            answer = openly_begun(rng, texts, first + rng.choice(texts.fragments[emotion]["reply"]), emotion)
-            out.append(chat(f"{event} {question}".strip(), answer))
-    return out
-
-
 def situation(rng, texts):
     line = rng.choice(texts.situations)
     if rng.random() < 0.2:
@@ -184,22 +122,34 @@ def written(rng, texts):
 
 
 def tale(rng, texts):
+    return told(rng, texts, rng.choice(texts.tales))
+
+
+def talk(rng, texts):
+    return answered(rng, texts, rng.choice(texts.talks))
+
+
+def primer(rng, texts):
+    """The same in the plainest words."""
+    line = rng.choice(texts.primer)
+    return told(rng, texts, line) if line["kind"] == "tale" else answered(rng, texts, line)
+
+
+def told(rng, texts, line):
     """A short story which stays with one matter, sometimes with a question after it."""
-    line = rng.choice(texts.tales)
     emotion, person = line["emotions"][0], Person(rng)
     (text,) = with_things(rng, line, "text")
     out = openly_somewhere(rng, texts, sentences_of(person.fill(text)), emotion)
     if rng.random() < 0.15:
         out.insert(rng.randrange(1, len(out) + 1), named(rng, texts, emotion, person))
-    told = " ".join(out)
+    story = " ".join(out)
     if rng.random() < 0.15:
-        return chat(rng.choice([ask["text"] for ask in texts.asks["story"] if "{name}" not in ask["text"]]), told)
-    return "\n".join([told, " ".join(feels(rng, person, emotion)).strip()]) if rng.random() < 0.25 else told
+        return chat(rng.choice([ask["text"] for ask in texts.asks["story"] if "{name}" not in ask["text"]]), story)
+    return "\n".join([story, " ".join(feels(rng, person, emotion)).strip()]) if rng.random() < 0.25 else story
 
 
-def talk(rng, texts):
+def answered(rng, texts, line):
     """A message and an answer which stays with it; or a request, and a text written for it in one feeling."""
-    line = rng.choice(texts.talks)
     emotion = line["emotions"][0]
     user, assistant = with_things(rng, line, "user", "assistant")
     if line["kind"] == "open":

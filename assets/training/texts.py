@@ -76,6 +76,7 @@ class Texts:
                 self.signs[emotion].setdefault(line["kind"], []).append(line["text"])
         self.tales = split(lines(HERE / "tales.jsonl"), held_out, 12)
         self.talks = split(lines(HERE / "talks.jsonl"), held_out, 12)
+        self.primer = split(lines(HERE / "primer.jsonl"), held_out, 12)
         self.quantities = split(lines(HERE / "quantities.jsonl"), held_out)
         self.numbers = split(lines(HERE / "numbers.jsonl"), held_out)
         self.messages = split(lines(HERE / "messages.jsonl"), held_out, 12)
@@ -117,7 +118,7 @@ class Person:
 
 
 def capitals(text):
-    """A capital at the start of every sentence, but not in *"Is it?" he asked*."""
+    """A capital at the start of every sentence, but not in *"Is it?" he asked* or *"Get up!" cried the farmer*."""
     out, start = [], True
     for letter in text:
         out.append(letter.upper() if start and letter.isalpha() else letter)
@@ -125,4 +126,5 @@ def capitals(text):
             start = True
         elif not letter.isspace() and letter not in "\"'":
             start = False
-    return re.sub(rf'([?!]" )(He|She)(?= (?:{SAID})\b)', lambda found: found[1] + found[2].lower(), "".join(out))
+    who = rf"(?:He|She|(?:The|A|His|Her|My) [a-z]+) (?:{SAID})|(?i:{SAID})"
+    return re.sub(rf'([?!]" )({who})\b', lambda found: found[1] + found[2][0].lower() + found[2][1:], "".join(out))

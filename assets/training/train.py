@@ -1,6 +1,6 @@
 """Trains the model inside, from nothing: its tokenizer, then its weights.
 
-    python assets/training/train.py --out DIR [--tokens 33000000] [--seed 0] [--processes 2]
+    python assets/training/train.py --out DIR [--tokens 51000000] [--seed 0] [--processes 2]
 
 Needs torch, tokenizers, safetensors and numpy. Each process has one thread and a share of every batch: on two cores that is faster than
 two threads. Writes `tokenizer.json`, `tokenizer_config.json`, `config.json`, `model.safetensors` (16-bit),
@@ -38,37 +38,45 @@ CHAT_TEMPLATE = (
 )
 
 
-# The share of the run at which a lesson begins, its texts, the shares of numbers in the residual and of whole tokens which are dropped,
-# the length of rows (short ones are cheaper), and the share of the loss of words ahead.
+# The tokens of the run as it was, in millions; a run of another length has the same lessons, longer or shorter.
+RUN = 51
+# The millions of tokens after which a lesson begins, its texts, the shares of numbers in the residual and of whole tokens which are
+# dropped, the length of rows (short ones are cheaper), and the share of the loss of words ahead.
 LESSONS = [
-    (0.0, compose.FIRST_LESSON, 0.1, 0.0, 256, 0.0),
-    (0.0591, compose.SECOND_LESSON, 0.1, 0.0, 256, 0.0),
-    (0.1718, compose.EVENTS_LESSON, 0.2, 0.1, 256, 0.0),
-    (0.2711, compose.NUMBERS_LESSON, 0.2, 0.1, 256, 0.0),
-    (0.322, compose.MORE_NUMBERS, 0.1, 0.0, 256, 0.0),
-    (0.3448, compose.MORE_NUMBERS, 0.1, 0.0, 512, 0.0),
-    (0.3622, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.0),
-    (0.4365, compose.OPEN_LESSON, 0.1, 0.0, 512, 0.0),
-    (0.485, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.5),
-    (0.5213, compose.STEADY_LESSON, 0.1, 0.0, 256, 0.5),
-    (0.7879, compose.LAST_LESSON, 0.0, 0.0, 256, 0.5),
-    (0.9545, compose.LAST_LESSON, 0.0, 0.0, 512, 0.5),
+    (0, compose.FIRST_LESSON, 0.1, 0.0, 256, 0.0),
+    (1.95, compose.SECOND_LESSON, 0.1, 0.0, 256, 0.0),
+    (5.67, compose.EVENTS_LESSON, 0.2, 0.1, 256, 0.0),
+    (8.95, compose.NUMBERS_LESSON, 0.2, 0.1, 256, 0.0),
+    (10.63, compose.MORE_NUMBERS, 0.1, 0.0, 256, 0.0),
+    (11.38, compose.MORE_NUMBERS, 0.1, 0.0, 512, 0.0),
+    (11.95, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.0),
+    (14.4, compose.OPEN_LESSON, 0.1, 0.0, 512, 0.0),
+    (16, compose.OPEN_LESSON, 0.1, 0.0, 256, 0.5),
+    (17.2, compose.STEADY_LESSON, 0.1, 0.0, 256, 0.5),
+    (26, compose.LAST_LESSON, 0.0, 0.0, 256, 0.5),
+    (31.5, compose.LAST_LESSON, 0.0, 0.0, 512, 0.5),
+    (33, compose.PLAIN_LESSON, 0.0, 0.0, 256, 0.5),
+    (43.5, compose.PRIMER_LESSON, 0.0, 0.0, 256, 0.3),
+    (50, compose.PRIMER_LESSON, 0.0, 0.0, 512, 0.3),
 ]
 # The learning rate as a share of its peak: up, level, down, and up again for the later lessons.
 RATES = [
-    (0.0, 0.0),
-    (0.0079, 1.0),
-    (0.2364, 1.0),
-    (0.3622, 0.202),
-    (0.3641, 0.5),
-    (0.485, 0.0),
-    (0.491, 0.5),
-    (0.5213, 0.0),
-    (0.5236, 0.5),
-    (0.6136, 0.5),
-    (0.6515, 0.41),
-    (0.7879, 0.41),
-    (1.0, 0.0),
+    (0, 0.0),
+    (0.26, 1.0),
+    (7.8, 1.0),
+    (11.95, 0.202),
+    (12.02, 0.5),
+    (16, 0.0),
+    (16.2, 0.5),
+    (17.2, 0.0),
+    (17.28, 0.5),
+    (20.25, 0.5),
+    (21.5, 0.41),
+    (26, 0.41),
+    (33, 0.0),
+    (33.2, 0.41),
+    (41, 0.41),
+    (51, 0.0),
 ]
 BATCH = 4096
 
@@ -146,8 +154,8 @@ def orthogonal(x):
     return x.T if tall else x
 
 
-def rate(share):
-    return float(np.interp(share, *zip(*RATES)))
+def rate(millions):
+    return float(np.interp(millions, *zip(*RATES)))
 
 
 # --- The run
@@ -156,7 +164,7 @@ def rate(share):
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("--out", type=Path, required=True)
-    parse.add_argument("--tokens", type=int, default=33_000_000)
+    parse.add_argument("--tokens", type=int, default=RUN * 1_000_000)
     parse.add_argument("--seed", type=int, default=0)
     parse.add_argument("--rate", type=float, default=4e-3)
     parse.add_argument("--processes", type=int, default=1)
@@ -208,14 +216,14 @@ def train(process, args):
     began = saved_at = time.time()
     losses = []
     while seen < args.tokens:
-        share = seen / args.tokens
-        lesson = max(place for place, (begin, *_) in enumerate(LESSONS) if share >= begin)
+        millions = seen / args.tokens * RUN
+        lesson = max(place for place, (begin, *_) in enumerate(LESSONS) if millions >= begin)
         _, _, model.drop, model.drop_tokens, length, ahead_share = LESSONS[lesson]
         batch = torch.tensor(list(itertools.islice(rows(tokenizer, sources[lesson], length), BATCH // length)))
         digest.update(batch.numpy().astype(np.uint16).tobytes())
         # Words which name an emotion count more, the faster the model learns: they teach soonest what a text is about.
         weight = torch.ones(CONFIG["vocab_size"])
-        weight[emotion_tokens] += 9 * rate(share)
+        weight[emotion_tokens] += 9 * rate(millions)
         model.counts += torch.bincount(batch.flatten(), minlength=CONFIG["vocab_size"])
         loss = model.loss(batch[process :: args.processes], weight, ahead_share) / args.processes
         loss.backward()
@@ -224,7 +232,7 @@ def train(process, args):
         nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = args.rate * rate(share)
+                group["lr"] = args.rate * rate(millions)
             optimizer.step()
             optimizer.zero_grad()
         seen += BATCH
