@@ -112,7 +112,7 @@ fn the_plain_map_has_valence_across_and_arousal_upward() {
 fn implicit_situations_are_read_before_the_reply() {
     let found = lab::implicit(&lab(), &Prompts::shipped().unwrap().implicit, &Cancel::new(), &mut silent).unwrap();
     assert_eq!(found.measure.n, 36);
-    assert!(found.first >= 24 && found.first_three >= 31, "{} and {} of 36", found.first, found.first_three);
+    assert!(found.first >= 25 && found.first_three >= 32, "{} and {} of 36", found.first, found.first_three);
 }
 
 #[test]
@@ -122,6 +122,14 @@ fn a_number_in_a_message_changes_what_is_read() {
     assert_eq!((found.sweeps.len(), found.expected), (6, 33));
     let mean = found.mean_rho.unwrap();
     assert!(found.as_expected >= 27 && mean >= 0.5, "{} of 33, mean {mean}", found.as_expected);
+    let afraid_and_calm = found
+        .sweeps
+        .iter()
+        .flat_map(|sweep| &sweep.curves)
+        .filter(|curve| curve.expected.is_some() && ["afraid", "calm"].contains(&curve.emotion.as_str()));
+    let rho: Vec<f64> = afraid_and_calm.filter_map(|curve| curve.rho).map(f64::abs).collect();
+    assert_eq!(rho.len(), 7);
+    assert!(rho.iter().filter(|rho| **rho >= 0.9).count() >= 5, "{rho:?}");
 }
 
 #[test]

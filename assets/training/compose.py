@@ -1,8 +1,8 @@
 """Composes the training text of the model inside from hand-written fragments, stories, situations and dialogues: the lessons.
 
 A text is built round one emotion (or two): an event from which it must be inferred, then signs of it, as hand-written sentences in an
-order drawn at random (`kinds.py`, of `sentences.py`); or it was written whole, and the things in it are drawn. Half of the texts of the
-second lesson name an emotion and three quarters of those of the last three: in passing, at the beginning of a reply, or when asked.
+order drawn at random (`kinds.py`, of `sentences.py`); or it was written whole, and the things or the number in it are drawn. Half of the texts of the
+second lesson name an emotion and three of five of those of the last two: in passing, at the beginning of a reply, or when asked.
 What is held out says `texts.py`; `documents(seed, held_out=True)` composes from it alone.
 """
 

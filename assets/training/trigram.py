@@ -1,6 +1,6 @@
 """Compares the model inside with an interpolated Kneser-Ney 3-gram on the hand-written stories left out of the training.
 
-    python assets/training/trigram.py MODEL_DIR [--tokens 33000000] [--seed 0]
+    python assets/training/trigram.py MODEL_DIR [--tokens 51000000] [--seed 0]
 
 Both see the same tokens: the 3-gram is counted on as many tokens of composed text as the model was trained on. Prints nats a token.
 Needs torch, transformers, tokenizers and numpy.
@@ -18,7 +18,7 @@ from transformers import LlamaForCausalLM
 import compose
 from model import CONFIG
 from texts import Texts
-from train import LESSONS
+from train import LESSONS, RUN
 
 DISCOUNT = 0.75
 
@@ -67,17 +67,17 @@ def interpolated(counts, after, context, token, low):
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parse.add_argument("model")
-    parse.add_argument("--tokens", type=int, default=33_000_000)
+    parse.add_argument("--tokens", type=int, default=RUN * 1_000_000)
     parse.add_argument("--seed", type=int, default=0)
     args = parse.parse_args()
     tokenizer = Tokenizer.from_file(f"{args.model}/tokenizer.json")
 
     def trained_on():
-        shares = [begin for begin, *_ in LESSONS] + [1.0]
+        ends = [begin for begin, *_ in LESSONS[1:]] + [RUN]
         seen = 0
-        for (_, lesson, *_), end in zip(LESSONS, shares[1:]):
+        for (_, lesson, *_), end in zip(LESSONS, ends):
             source = compose.documents(args.seed, lesson=lesson)
-            while seen < end * args.tokens:
+            while seen < end / RUN * args.tokens:
                 ids = tokenizer.encode(next(source)).ids
                 yield ids
                 seen += len(ids)
