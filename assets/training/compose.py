@@ -15,13 +15,22 @@ from quantities import comparison, number, quantity
 from texts import Texts
 
 
+def of_any(kind):
+    """A kind of text, round an emotion drawn from all."""
+    return lambda rng, texts: kind(rng, texts, rng.choice(texts.emotions))
+
+
+def named_glimpse(rng, texts):
+    return glimpse(rng, texts, naming=0.4)
+
+
 def mixture(naming, stories, confidences, situations, messages):
     """All kinds of text, with how often each is drawn."""
     return [
         (70, lambda rng, texts: glimpse(rng, texts, naming)),
-        (stories, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
-        (confidences, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
-        (7, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+        (stories, of_any(story)),
+        (confidences, of_any(confidence)),
+        (7, of_any(telling)),
         (8, number),
         (situations, situation),
         (messages, own_message),
@@ -43,7 +52,7 @@ class Lesson(NamedTuple):
 FIRST_LESSON = Lesson(
     [
         (70, lambda rng, texts: glimpse(rng, texts, naming=1.0)),
-        (10, lambda rng, texts: glimpse(rng, texts)),
+        (10, glimpse),
         (10, number),
         (6, situation),
         (4, own_message),
@@ -71,10 +80,10 @@ STEADY_LESSON = Lesson(
     [
         (22, tale),
         (26, talk),
-        (25, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
-        (5, lambda rng, texts: story(rng, texts, rng.choice(texts.emotions))),
-        (12, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
-        (3, lambda rng, texts: telling(rng, texts, rng.choice(texts.emotions))),
+        (25, named_glimpse),
+        (5, of_any(story)),
+        (12, of_any(confidence)),
+        (3, of_any(telling)),
         (14, situation),
         (10, own_message),
         (16, written),
@@ -89,8 +98,8 @@ LAST_LESSON = Lesson(
     [
         (36, tale),
         (46, talk),
-        (8, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
-        (6, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (8, named_glimpse),
+        (6, of_any(confidence)),
         (7, situation),
         (6, own_message),
         (6, written),
@@ -106,8 +115,8 @@ PLAIN_LESSON = Lesson(
         (22, tale),
         (22, talk),
         (44, primer),
-        (6, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
-        (4, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (6, named_glimpse),
+        (4, of_any(confidence)),
         (6, situation),
         (4, own_message),
         (5, written),
@@ -124,8 +133,8 @@ PRIMER_LESSON = Lesson(
         (8, tale),
         (18, talk),
         (70, primer),
-        (4, lambda rng, texts: glimpse(rng, texts, naming=0.4)),
-        (4, lambda rng, texts: confidence(rng, texts, rng.choice(texts.emotions))),
+        (4, named_glimpse),
+        (4, of_any(confidence)),
         (6, situation),
         (4, own_message),
         (3, written),
